@@ -1,0 +1,34 @@
+# Every command here sets up what it needs by itself. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHONDONTWRITEBYTECODE ?=
+
+.PHONY: help demo test lint format lock clean
+
+help:  ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+demo:  ## set up, produce the example lesson, print where the video lies
+	@$(PYTHON) tools/set_up.py demo
+	@./jiki-video produce examples/lesson/pipeline.yaml
+
+test: lint  ## set up, run every fast check and test
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+
+lint:  ## ruff and the strict type checker
+	@$(PYTHON) tools/set_up.py test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format:  ## format the code and sort its imports
+	@$(PYTHON) tools/set_up.py test
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+lock:  ## pin the dependencies of pyproject.toml anew (hashes, no addresses)
+	@$(PYTHON) tools/lock.py
+
+clean:  ## remove everything that set-up, tests and local runs made
+	rm -rf .venv .jiki-video .pytest_cache .mypy_cache .ruff_cache .hypothesis examples/*/output
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

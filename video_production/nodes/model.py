@@ -1,0 +1,153 @@
+"""Nodes, pipelines and outputs as plain data: what the node table holds, in Python's own types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+__all__ = ["Captions", "Desired", "MediaType", "Node", "NodeStatus", "Outcome", "Output", "Pipeline"]
+
+MediaType = Literal["text", "json", "image", "video", "audio"]
+
+
+class NodeStatus(StrEnum):
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class Desired(StrEnum):
+    """What the pipeline's owner wants. While EDITING nothing is claimed and no paid request is sent."""
+
+    RUN = "run"
+    EDITING = "editing"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Captions:
+    """S3 keys of a caption pair that belongs to an output, timed from the output's start."""
+
+    srt: str
+    vtt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a completed node made.
+
+    `duration` is in seconds, measured on the finished file (None for text, json and images); `size` in bytes; `sha256`
+    is the hex digest of the content, the identity that fingerprints use. `voice` marks speech, which mixing normalises.
+    `draft` marks anything that contains a stand-in's work. `details` is for people: how joins were made, what was
+    checked; a JSON object of at most a few kilobytes.
+    """
+
+    type: MediaType
+    s3_key: str
+    size: int
+    sha256: str
+    bucket: str
+    duration: float | None = None
+    draft: bool = False
+    voice: bool = False
+    captions: Captions | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        data: dict[str, Any] = {
+            "type": self.type,
+            "s3_key": self.s3_key,
+            "size": self.size,
+            "sha256": self.sha256,
+            "bucket": self.bucket,
+        }
+        if self.duration is not None:
+            data["duration"] = self.duration
+        if self.draft:
+            data["draft"] = True
+        if self.voice:
+            data["voice"] = True
+        if self.captions:
+            data["captions"] = {"srt": self.captions.srt, "vtt": self.captions.vtt}
+        if self.details:
+            data["details"] = dict(self.details)
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Output:
+        captions = data.get("captions")
+        return cls(
+            type=data["type"],
+            s3_key=data["s3_key"],
+            size=int(data["size"]),
+            sha256=data["sha256"],
+            bucket=data["bucket"],
+            duration=float(data["duration"]) if data.get("duration") is not None else None,
+            draft=bool(data.get("draft", False)),
+            voice=bool(data.get("voice", False)),
+            captions=Captions(captions["srt"], captions["vtt"]) if captions else None,
+            details=dict(data.get("details", {})),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One step. The first block is structure, the second is state; no update ever writes both.
+
+    `inputs` maps a slot to the ordered ids of the nodes plugged into it. `config` has the document's camelCase keys.
+    `asset` is `{type, source | content, sha256}` for asset nodes. `process_uuid` is the fence: minted when the node is
+    claimed; a writer without the current one changes nothing. Times are Unix seconds.
+    """
+
+    pipeline_id: str
+    id: str
+    title: str
+    type: str
+    inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    asset: Mapping[str, Any] | None = None
+
+    status: NodeStatus = NodeStatus.PENDING
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    output: Output | None = None
+    is_valid: bool = True
+    validation_errors: tuple[str, ...] = ()
+    process_uuid: str | None = None
+    touched_at: float = 0.0
+
+    @property
+    def input_ids(self) -> tuple[str, ...]:
+        return tuple(node_id for slot in self.inputs.values() for node_id in slot)
+
+    @property
+    def provider(self) -> str | None:
+        return self.config.get("provider")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a pipeline ended, written once per revision. `failed` and `blocked` hold node ids."""
+
+    status: Literal["completed", "failed", "cancelled"]
+    revision: int
+    at: float
+    failed: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The `#pipeline` item: written last, so that a revision stands for the whole graph."""
+
+    id: str
+    title: str
+    revision: int
+    desired: Desired
+    node_ids: tuple[str, ...]
+    final_node: str
+    bucket: str
+    prefix: str
+    outcome: Outcome | None = None

@@ -1,0 +1,161 @@
+"""The one interface behind which every generation provider stands.
+
+A provider module knows HTTP and the provider's words; it knows nothing of nodes, tables or money. The money protocol
+(`video_production.takes`) decides when `submit` may be called: exactly one POST per call, no retry, no redirect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from video_production.nodes.model import Captions, MediaType
+
+__all__ = [
+    "Attempt",
+    "Destination",
+    "GenerationProvider",
+    "GenerationRequest",
+    "InputContent",
+    "Made",
+    "Price",
+    "Progress",
+    "Submission",
+    "Unknown",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class InputContent:
+    """One input of a generation: its media type, content hash and, for text, the text itself."""
+
+    type: MediaType
+    sha256: str
+    text: str | None = None
+    bucket: str = ""
+    s3_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """Everything that shapes a take. `config` is effective: defaults filled in, camelCase keys as in documents."""
+
+    node_type: str
+    config: Mapping[str, Any]
+    inputs: Mapping[str, tuple[InputContent, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where the files of one attempt go: `{bucket}/{prefix}{name}`, prefix `takes/{take}/{attempt}/`."""
+
+    bucket: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to buy a take, as far as a provider needs it.
+
+    `id` is the attempt's uuid; `way` is what the provider module chose when it was sent (ElevenLabs: "job" or "timed");
+    `sent_at` is in Unix seconds; `request` is what was asked for; `destination` is where its files lie or will lie.
+    """
+
+    id: str
+    way: str
+    sent_at: float
+    request: GenerationRequest
+    destination: Destination
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A quantity and what it costs: `quantity` in `unit` (characters, seconds, credits), `usd` in US dollars."""
+
+    quantity: float
+    unit: str
+    usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A finished take, stored at its destination. `duration` in seconds, `size` in bytes."""
+
+    type: MediaType
+    bucket: str
+    s3_key: str
+    size: int
+    sha256: str
+    duration: float | None
+    external_id: str | None = None
+    captions: Captions | None = None
+    cost: Price | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The provider accepted a job. `external_id` is what `check` asks for. `made` is set when no polling is needed."""
+
+    external_id: str
+    made: Made | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a job stands. `word` is the provider's own status; `percent` is None where it tells none.
+
+    `result` is what `collect` needs (download URL, content type) once `state` is "completed". `failure` says why it
+    failed, in one sentence; `charged` whether it is billed all the same (None: not known).
+    """
+
+    state: Literal["running", "completed", "failed"]
+    word: str
+    percent: float | None = None
+    result: Mapping[str, Any] = field(default_factory=dict)
+    failure: str = ""
+    failure_code: str = ""
+    charged: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nothing can be proven about an attempt. An empty listing is never proof of absence."""
+
+    why: str
+
+
+class GenerationProvider(Protocol):
+    """What the money protocol needs of a provider module.
+
+    Errors: `submit` raises ProviderRefused (definitely not made) or ProviderAmbiguous (may have been paid); `check` and
+    `collect` raise ProviderUnreachable where repeating may help and ProviderJobFailed where it can't; `find` raises
+    ProviderUnreachable; SecretMissing anywhere.
+    """
+
+    name: str
+    adapter_version: int
+
+    def effective_config(self, node_type: str, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Fill in every default that shapes the result; part of the fingerprint."""
+        ...
+
+    def way(self, request: GenerationRequest, refused_ways: tuple[str, ...] = ()) -> str:
+        """Choose how to buy: the provider's word for one of its APIs, skipping those that refused themselves."""
+        ...
+
+    def submit(self, attempt: Attempt) -> Submission: ...
+
+    def check(self, external_id: str) -> Progress: ...
+
+    def collect(self, external_id: str, progress: Progress, attempt: Attempt) -> Made: ...
+
+    def find(self, attempt: Attempt, bound: frozenset[str]) -> Submission | Made | Unknown:
+        """Look for what became of `attempt`. `bound` holds external ids that belong to other takes."""
+        ...
+
+    def cancel(self, external_id: str) -> bool:
+        """Ask the provider to stop a job; False where it can't be stopped."""
+        ...
+
+    def price(self, request: GenerationRequest) -> Price: ...

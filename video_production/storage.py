@@ -1,0 +1,182 @@
+"""Media in S3: streamed, hashed, never held whole in memory.
+
+Every failure becomes one of three: the object is not there (MediaError), we are not allowed (OperatorError), or it may
+work next time (TransientError).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from video_production.errors import MediaError, OperatorError, RequestError, TransientError
+
+__all__ = ["CHUNK", "S3Location", "Storage", "StoredObject", "parse_s3_url"]
+
+CHUNK = 1 << 20
+PART = 8 << 20
+"""Multipart part size in bytes; S3 wants at least 5 MiB for every part but the last."""
+
+_DENIED = {"AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled"}
+_MISSING = {"NoSuchKey", "NoSuchBucket", "404", "NotFound"}
+
+
+@dataclass(frozen=True, slots=True)
+class S3Location:
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object in S3: `size` in bytes, `sha256` hex digest of its content (empty where it was not read)."""
+
+    bucket: str
+    key: str
+    size: int
+    sha256: str
+    etag: str = ""
+
+
+def parse_s3_url(url: str) -> S3Location:
+    """`s3://bucket/key` → its parts. Raises RequestError for anything else."""
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    if not url.startswith("s3://") or not bucket or not key:
+        raise RequestError(f"'{url}' is not an S3 URL; write s3://bucket/key.")
+    return S3Location(bucket, key)
+
+
+class Storage:
+    """Reads and writes objects through one boto3 S3 client."""
+
+    def __init__(self, client: Any = None) -> None:
+        self.client = client or boto3.client(
+            "s3", config=Config(signature_version="s3v4", retries={"mode": "standard", "max_attempts": 4})
+        )
+
+    def read(self, bucket: str, key: str, limit: int = 1 << 20) -> bytes:
+        """The content of a small object; MediaError when it is larger than `limit` bytes."""
+        with _translated(bucket, key):
+            answer = self.client.get_object(Bucket=bucket, Key=key)
+            if answer["ContentLength"] > limit:
+                raise MediaError(f"s3://{bucket}/{key} has {answer['ContentLength']} bytes; at most {limit} fit here.")
+            body: bytes = answer["Body"].read()
+            return body
+
+    def head(self, bucket: str, key: str) -> StoredObject | None:
+        """Size and ETag of an object, or None where there is none."""
+        try:
+            with _translated(bucket, key):
+                answer = self.client.head_object(Bucket=bucket, Key=key)
+        except MediaError:
+            return None
+        sha256 = answer.get("Metadata", {}).get("sha256", "")
+        return StoredObject(bucket, key, answer["ContentLength"], sha256, answer["ETag"])
+
+    def list(self, bucket: str, prefix: str) -> list[str]:
+        """The keys under a prefix, in order."""
+        keys: list[str] = []
+        with _translated(bucket, prefix):
+            for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+                keys += [entry["Key"] for entry in page.get("Contents", [])]
+        return keys
+
+    def download(self, bucket: str, key: str, path: Path) -> StoredObject:
+        """Stream an object into a local file."""
+        digest, size = hashlib.sha256(), 0
+        with _translated(bucket, key):
+            answer = self.client.get_object(Bucket=bucket, Key=key)
+            with path.open("wb") as file:
+                for chunk in answer["Body"].iter_chunks(CHUNK):
+                    file.write(chunk)
+                    digest.update(chunk)
+                    size += len(chunk)
+        return StoredObject(bucket, key, size, digest.hexdigest(), answer["ETag"])
+
+    def upload(self, path: Path, bucket: str, key: str, content_type: str) -> StoredObject:
+        """Stream a local file into an object; the object appears whole or not at all."""
+
+        def chunks() -> Iterator[bytes]:
+            with path.open("rb") as file:
+                while chunk := file.read(CHUNK):
+                    yield chunk
+
+        return self.put(chunks(), bucket, key, content_type)
+
+    def put(self, chunks: Iterable[bytes], bucket: str, key: str, content_type: str) -> StoredObject:
+        """Stream chunks into an object: one PUT when they fit a part, a multipart upload (aborted on error) otherwise."""
+        digest, size, buffer, etag = hashlib.sha256(), 0, bytearray(), ""
+        upload_id: str | None = None
+        parts: list[dict[str, Any]] = []
+        target = {"Bucket": bucket, "Key": key}
+
+        def send_part() -> None:
+            number = len(parts) + 1
+            answer = self.client.upload_part(**target, UploadId=upload_id, PartNumber=number, Body=bytes(buffer))
+            parts.append({"ETag": answer["ETag"], "PartNumber": number})
+            buffer.clear()
+
+        with _translated(bucket, key):
+            try:
+                for chunk in chunks:
+                    digest.update(chunk)
+                    size += len(chunk)
+                    buffer += chunk
+                    if len(buffer) >= PART:
+                        if upload_id is None:
+                            upload = self.client.create_multipart_upload(**target, ContentType=content_type)
+                            upload_id = upload["UploadId"]
+                        send_part()
+                if upload_id is None:
+                    etag = self.client.put_object(
+                        **target, Body=bytes(buffer), ContentType=content_type, Metadata={"sha256": digest.hexdigest()}
+                    )["ETag"]
+                else:
+                    if buffer:
+                        send_part()
+                    etag = self.client.complete_multipart_upload(
+                        **target, UploadId=upload_id, MultipartUpload={"Parts": parts}
+                    )["ETag"]
+            except BaseException:
+                if upload_id is not None:
+                    self.client.abort_multipart_upload(**target, UploadId=upload_id)
+                raise
+        return StoredObject(bucket, key, size, digest.hexdigest(), etag)
+
+    def put_bytes(self, content: bytes, bucket: str, key: str, content_type: str) -> StoredObject:
+        return self.put([content], bucket, key, content_type)
+
+    def presign(self, bucket: str, key: str, seconds: int = 3600) -> str:
+        """A URL that reads the object for `seconds` seconds."""
+        url: str = self.client.generate_presigned_url(
+            "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=seconds
+        )
+        return url
+
+
+@contextmanager
+def _translated(bucket: str, key: str) -> Iterator[None]:
+    """Turn botocore's errors into ours."""
+    where = f"s3://{bucket}/{key}"
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        if code in _MISSING:
+            raise MediaError(f"{where} does not exist. Check the bucket and the key.") from error
+        if code in _DENIED:
+            raise OperatorError(f"{where}: access denied. Give the role permission to this bucket.") from error
+        raise TransientError(f"{where}: S3 answered {code or error}.") from error
+    except BotoCoreError as error:
+        raise TransientError(f"{where}: S3 could not be reached ({error}).") from error
