@@ -14,6 +14,7 @@
     ├── OperatorError             the installation is wrong: permissions, secrets, disk
     │   └── SecretMissing         a provider's key has no value
     ├── TransientError            AWS or the network hiccuped; Step Functions retries it by this name
+    ├── VerificationFailed        a file that we made did not pass its check by decoding
     ├── OutOfTime                 the work would not fit, or did not fit, its time limit
     └── Superseded                the writer's fence is no longer current; ends quietly, changes nothing
 
@@ -43,6 +44,7 @@ __all__ = [
     "SecretMissing",
     "Superseded",
     "TransientError",
+    "VerificationFailed",
     "VideoProductionError",
     "Who",
 ]
@@ -165,6 +167,10 @@ class SecretMissing(OperatorError):
 
 class TransientError(VideoProductionError):
     """AWS or the network hiccuped. State machines retry this class by its name."""
+
+
+class VerificationFailed(VideoProductionError):
+    """A file that we made does not decode to what was meant. It is never called completed; the fault is ours."""
 
 
 class OutOfTime(VideoProductionError):

@@ -47,8 +47,8 @@ def make_clip(
     """A moving test picture of `seconds` seconds, with a sine tone unless `sample_rate` is None.
 
     `rate` is frames per second ("25", "30000/1001"); `source` any lavfi picture source ("testsrc2", "color=red");
-    `bframes` and `gop` go to the encoder; `rotation` (degrees clockwise) is a display matrix, the picture stays as it is
-    stored; `extra` are output options placed before the path. The container follows the path's suffix.
+    `bframes` and `gop` go to the encoder; `rotation` (degrees clockwise) is a display matrix beside the untouched
+    picture; `extra` are output options placed before the path. The container follows the path's suffix.
     """
     frames = round(seconds * float(Fraction(rate)))
     joint = ":" if "=" in source else "="
