@@ -99,7 +99,8 @@ class Node:
 
     `inputs` maps a slot to the ordered ids of the nodes plugged into it. `config` has the document's camelCase keys.
     `asset` is `{type, source | content, sha256}` for asset nodes. `process_uuid` is the fence: minted when the node is
-    claimed; a writer without the current one changes nothing. Times are Unix seconds.
+    claimed; a writer without the current one changes nothing. `asked_at` is when a person last asked for this node,
+    `asked` how: "run" (the pipeline) or "retry" (this node, by name). Times are Unix seconds.
     """
 
     pipeline_id: str
@@ -117,6 +118,8 @@ class Node:
     validation_errors: tuple[str, ...] = ()
     process_uuid: str | None = None
     touched_at: float = 0.0
+    asked_at: float = 0.0
+    asked: str = "run"
 
     @property
     def input_ids(self) -> tuple[str, ...]:
@@ -140,7 +143,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The `#pipeline` item: written last, so that a revision stands for the whole graph."""
+    """The `#pipeline` item: written last, so that a revision stands for the whole graph.
+
+    `run` counts what people asked for (edits, retries, cancellations): an outcome belongs to one run.
+    """
 
     id: str
     title: str
@@ -150,4 +156,5 @@ class Pipeline:
     final_node: str
     bucket: str
     prefix: str
+    run: int = 0
     outcome: Outcome | None = None

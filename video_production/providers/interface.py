@@ -6,7 +6,7 @@ A provider module knows HTTP and the provider's words; it knows nothing of nodes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -150,8 +150,8 @@ class GenerationProvider(Protocol):
 
     def collect(self, external_id: str, progress: Progress, attempt: Attempt) -> Made: ...
 
-    def find(self, attempt: Attempt, bound: frozenset[str]) -> Submission | Made | Unknown:
-        """Look for what became of `attempt`. `bound` holds external ids that belong to other takes."""
+    def find(self, attempt: Attempt, bound: Container[str]) -> Submission | Made | Unknown:
+        """Look for what became of `attempt`. `bound` contains the external ids that belong to other takes."""
         ...
 
     def cancel(self, external_id: str) -> bool:

@@ -1,0 +1,407 @@
+"""The node table: claim, update, settle. Every method is one conditional write or one transaction
+(protocol: rows 1, 2 and 10 to 12).
+
+A claimed node is fenced by its `process_uuid`. A writer without the current one changes nothing and gets Superseded.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from video_production.errors import RequestError, Superseded
+from video_production.nodes.model import Desired, Node, NodeStatus, Outcome, Output, Pipeline
+from video_production.tables import Check, ConditionFailed, Put, Table, Update, transact
+
+__all__ = ["PIPELINE_ITEM", "Claim", "NodeTable"]
+
+PIPELINE_ITEM = "#pipeline"
+_OWNED = "{process_uuid} = :mine AND {status} = :in_progress"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on a node: valid as long as the node holds this `process_uuid` and is in progress."""
+
+    pipeline_id: str
+    node_id: str
+    process_uuid: str
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Claim:
+        try:
+            return cls(str(event["pipeline_id"]), str(event["node_id"]), str(event["process_uuid"]))
+        except KeyError as error:
+            raise RequestError(f"The event lacks {error}; it needs pipeline_id, node_id and process_uuid.") from None
+
+    @property
+    def key(self) -> dict[str, str]:
+        return {"pipeline_id": self.pipeline_id, "id": self.node_id}
+
+
+class NodeTable:
+    """Reads and writes nodes and the `#pipeline` item. `clock` gives Unix seconds."""
+
+    def __init__(self, client: Any, name: str, clock: Callable[[], float] = time.time) -> None:
+        self.client = client
+        self.name = name
+        self.clock = clock
+        self.table = Table(client, name)
+
+    # Reading
+
+    def load(self, pipeline_id: str) -> tuple[Pipeline | None, dict[str, Node]]:
+        """The pipeline and its nodes, read consistently, nodes in document order."""
+        pipeline: Pipeline | None = None
+        nodes: dict[str, Node] = {}
+        for item in self.table.query("pipeline_id", pipeline_id):
+            if item["id"] == PIPELINE_ITEM:
+                pipeline = _pipeline(item)
+            else:
+                nodes[item["id"]] = _node(item)
+        if pipeline:
+            nodes = {node_id: nodes[node_id] for node_id in pipeline.node_ids if node_id in nodes}
+        return pipeline, nodes
+
+    def pipeline(self, pipeline_id: str) -> Pipeline | None:
+        item = self.table.get(self._pipeline_key(pipeline_id))
+        return _pipeline(item) if item else None
+
+    def node(self, pipeline_id: str, node_id: str) -> Node | None:
+        item = self.table.get({"pipeline_id": pipeline_id, "id": node_id})
+        return _node(item) if item else None
+
+    def claimed(self, claim: Claim) -> Node:
+        """The node of a claim. Raises Superseded when the claim is no longer current."""
+        node = self.node(claim.pipeline_id, claim.node_id)
+        if node is None or node.process_uuid != claim.process_uuid or node.status != NodeStatus.IN_PROGRESS:
+            raise Superseded(f"Node {claim.node_id} has moved on.")
+        return node
+
+    # Editing: structure and state are written apart; the pipeline's revision comes last
+
+    def begin_edit(self, pipeline_id: str) -> None:
+        """Hold the pipeline: until `publish`, nothing is claimed and no paid request is sent."""
+        try:
+            self._write(
+                Update(
+                    table=self.name,
+                    key=self._pipeline_key(pipeline_id),
+                    set={"desired": Desired.EDITING},
+                    condition="attribute_exists({id})",
+                )
+            )
+        except ConditionFailed:
+            return  # a new pipeline: nothing can be claimed before its item exists
+
+    def save_structure(self, node: Node) -> None:
+        """Write what a node is. A new node starts as pending, with empty metadata."""
+        self._write(
+            Update(
+                table=self.name,
+                key={"pipeline_id": node.pipeline_id, "id": node.id},
+                set={
+                    "title": node.title,
+                    "type": node.type,
+                    "inputs": {slot: list(ids) for slot, ids in node.inputs.items()},
+                    "config": node.config,
+                    "asset": dict(node.asset) if node.asset else {},
+                },
+                set_if_absent={"metadata": {}, "status": NodeStatus.PENDING, "is_valid": True, "validation_errors": []},
+            )
+        )
+
+    def reset(self, pipeline_id: str, node_id: str) -> None:
+        """Return a node to pending without an owner: whoever works on it loses its claim."""
+        self._write(
+            Update(
+                table=self.name,
+                key={"pipeline_id": pipeline_id, "id": node_id},
+                set={"status": NodeStatus.PENDING, "metadata": {}, "asked_at": self.clock(), "asked": "run"},
+                remove=["process_uuid", "output", "restarts"],
+            )
+        )
+
+    def provide_asset(self, pipeline_id: str, node_id: str, output: Output) -> None:
+        """Mark an asset node as completed with its uploaded file."""
+        self._write(
+            Update(
+                table=self.name,
+                key={"pipeline_id": pipeline_id, "id": node_id},
+                set={"status": NodeStatus.COMPLETED, "metadata": {}, "output": output.to_dict()},
+                remove=["process_uuid"],
+            )
+        )
+
+    def remove(self, pipeline_id: str, node_id: str) -> None:
+        self.table.delete({"pipeline_id": pipeline_id, "id": node_id})
+
+    def publish(self, pipeline: Pipeline) -> int:
+        """Write the `#pipeline` item last, with the next revision; return that revision."""
+        key = self._pipeline_key(pipeline.id)
+        self._write(
+            Update(
+                table=self.name,
+                key=key,
+                set={
+                    "title": pipeline.title,
+                    "desired": Desired.RUN,
+                    "node_ids": list(pipeline.node_ids),
+                    "final_node": pipeline.final_node,
+                    "bucket": pipeline.bucket,
+                    "prefix": pipeline.prefix,
+                },
+                remove=["outcome"],
+                add={"revision": 1, "run": 1},
+            )
+        )
+        item = self.table.get(key)
+        return int(item["revision"]) if item else 0
+
+    # Scheduling
+
+    def claim(self, pipeline: Pipeline, node_id: str, process_uuid: str) -> Claim | None:
+        """Row 1: pending → in progress, if the pipeline is as it was read. None when somebody else was first."""
+        claim = Claim(pipeline.id, node_id, process_uuid)
+        now = self.clock()
+        actions: list[Check | Put | Update] = [
+            Check(
+                table=self.name,
+                key=self._pipeline_key(pipeline.id),
+                condition="{revision} = :revision AND {desired} = :run",
+                values={"revision": pipeline.revision, "run": Desired.RUN},
+            ),
+            Update(
+                table=self.name,
+                key=claim.key,
+                set={
+                    "status": NodeStatus.IN_PROGRESS,
+                    "process_uuid": process_uuid,
+                    "claimed_at": now,
+                    "touched_at": now,
+                    "metadata": {"started_at": now},
+                },
+                condition="{status} = :pending",
+                values={"pending": NodeStatus.PENDING},
+            ),
+        ]
+        try:
+            transact(self.client, actions, self.table.sleep)
+        except ConditionFailed as failure:
+            old = failure.olds[1] or self.table.get(claim.key) or {}
+            return claim if old.get("process_uuid") == process_uuid else None
+        return claim
+
+    def reclaim(self, claim: Claim, process_uuid: str) -> Claim | None:
+        """Row 2: hand a node whose execution is closed to a new one. None when it has moved on."""
+        fresh = Claim(claim.pipeline_id, claim.node_id, process_uuid)
+        update = Update(
+            table=self.name,
+            key=claim.key,
+            set={"process_uuid": process_uuid, "touched_at": self.clock()},
+            add={"restarts": 1},
+            condition=_OWNED,
+            values={"mine": claim.process_uuid, "in_progress": NodeStatus.IN_PROGRESS},
+        )
+        try:
+            self._write(update)
+        except ConditionFailed as failure:
+            return fresh if (failure.old or {}).get("process_uuid") == process_uuid else None
+        return fresh
+
+    def restarts(self, claim: Claim) -> int:
+        item = self.table.get(claim.key)
+        return int(item.get("restarts", 0)) if item else 0
+
+    def write_outcome(self, pipeline: Pipeline, run: int, outcome: Outcome) -> bool:
+        """Write how the pipeline ended, unless somebody has asked for something new since `run`."""
+        update = Update(
+            table=self.name,
+            key=self._pipeline_key(pipeline.id),
+            set={
+                "outcome": {
+                    "status": outcome.status,
+                    "revision": outcome.revision,
+                    "at": outcome.at,
+                    "failed": list(outcome.failed),
+                    "blocked": list(outcome.blocked),
+                }
+            },
+            condition="{run} = :run AND {desired} = :desired",
+            values={"run": run, "desired": pipeline.desired},
+        )
+        try:
+            self._write(update)
+        except ConditionFailed:
+            return False
+        return True
+
+    # Working on a claimed node
+
+    def touch(self, claim: Claim, **metadata: Any) -> None:
+        """Say what is going on. Raises Superseded when the claim is no longer current."""
+        changes = {f"metadata.{key}": value for key, value in metadata.items() if value is not None}
+        gone = [f"metadata.{key}" for key, value in metadata.items() if value is None]
+        self._owned_write(claim, {"touched_at": self.clock(), **changes}, remove=gone)
+
+    def complete(self, claim: Claim, output: Output, takes: Sequence[str] = (), **metadata: Any) -> None:
+        """Row 10: in progress → completed, if the claim is current and the node still consists of these `takes`."""
+        condition, values = _OWNED, dict(_owner_values(claim))
+        if takes:
+            condition += " AND {metadata.takes} = :takes"
+            values["takes"] = list(takes)
+        changes = {f"metadata.{key}": value for key, value in metadata.items() if value is not None}
+        now = self.clock()
+        update = Update(
+            table=self.name,
+            key=claim.key,
+            set={
+                "status": NodeStatus.COMPLETED,
+                "output": output.to_dict(),
+                "touched_at": now,
+                "metadata.finished_at": now,
+                **changes,
+            },
+            condition=condition,
+            values=values,
+        )
+        try:
+            self._write(update)
+        except ConditionFailed as failure:
+            old = failure.old or {}
+            if old.get("process_uuid") == claim.process_uuid and old.get("status") == NodeStatus.COMPLETED:
+                return  # the answer to an earlier try of this very write was lost
+            raise Superseded(f"Node {claim.node_id} has moved on.") from failure
+
+    def fail(self, claim: Claim, message: str, error_type: str) -> bool:
+        """Row 11: in progress → failed, with one sentence for a person. False when the claim is no longer current."""
+        now = self.clock()
+        try:
+            self._owned_write(
+                claim,
+                {
+                    "status": NodeStatus.FAILED,
+                    "touched_at": now,
+                    "metadata.finished_at": now,
+                    "metadata.error": message,
+                    "metadata.error_type": error_type,
+                },
+            )
+        except Superseded:
+            return False
+        return True
+
+    # What a person asks for
+
+    def retry(self, pipeline_id: str, node_id: str, asked: str) -> None:
+        """Row 12: failed → pending. `asked` is "retry" (this node, by name) or "run" (the whole pipeline again).
+
+        Raises RequestError when the node is not failed.
+        """
+        actions: list[Check | Put | Update] = [
+            Update(
+                table=self.name,
+                key={"pipeline_id": pipeline_id, "id": node_id},
+                set={"status": NodeStatus.PENDING, "metadata": {}, "asked_at": self.clock(), "asked": asked},
+                remove=["process_uuid", "restarts"],
+                condition="{status} = :failed",
+                values={"failed": NodeStatus.FAILED},
+            ),
+            self._ask_again(pipeline_id, Desired.RUN),
+        ]
+        try:
+            transact(self.client, actions, self.table.sleep)
+        except ConditionFailed as failure:
+            status = (failure.olds[0] or {}).get("status", "unknown")
+            raise RequestError(f"Node '{node_id}' is {status}; only a failed node can be retried.") from failure
+
+    def set_desired(self, pipeline_id: str, desired: Desired) -> None:
+        """Run or cancel the pipeline. Raises RequestError when there is none."""
+        try:
+            self._write(self._ask_again(pipeline_id, desired))
+        except ConditionFailed as failure:
+            raise RequestError(f"There is no pipeline '{pipeline_id}'.") from failure
+
+    def _ask_again(self, pipeline_id: str, desired: Desired) -> Update:
+        return Update(
+            table=self.name,
+            key=self._pipeline_key(pipeline_id),
+            set={"desired": desired},
+            remove=["outcome"],
+            add={"run": 1},
+            condition="attribute_exists({id})",
+        )
+
+    def _owned_write(self, claim: Claim, changes: Mapping[str, Any], remove: Sequence[str] = ()) -> None:
+        update = Update(
+            table=self.name,
+            key=claim.key,
+            set=changes,
+            remove=remove,
+            condition=_OWNED,
+            values=_owner_values(claim),
+        )
+        try:
+            self._write(update)
+        except ConditionFailed as failure:
+            old = failure.old or {}
+            if old.get("process_uuid") == claim.process_uuid and old.get("status") == changes.get("status"):
+                return
+            raise Superseded(f"Node {claim.node_id} has moved on.") from failure
+
+    def _write(self, action: Put | Update) -> None:
+        self.table.write(action)
+
+    def _pipeline_key(self, pipeline_id: str) -> dict[str, str]:
+        return {"pipeline_id": pipeline_id, "id": PIPELINE_ITEM}
+
+
+def _owner_values(claim: Claim) -> dict[str, Any]:
+    return {"mine": claim.process_uuid, "in_progress": NodeStatus.IN_PROGRESS}
+
+
+def _node(item: Mapping[str, Any]) -> Node:
+    return Node(
+        pipeline_id=item["pipeline_id"],
+        id=item["id"],
+        title=item.get("title", item["id"]),
+        type=item.get("type", ""),
+        inputs={slot: tuple(ids) for slot, ids in item.get("inputs", {}).items()},
+        config=item.get("config", {}),
+        asset=item.get("asset") or None,
+        status=NodeStatus(item.get("status", NodeStatus.PENDING)),
+        metadata=item.get("metadata", {}),
+        output=Output.from_dict(item["output"]) if item.get("output") else None,
+        is_valid=bool(item.get("is_valid", True)),
+        validation_errors=tuple(item.get("validation_errors", ())),
+        process_uuid=item.get("process_uuid"),
+        touched_at=float(item.get("touched_at", 0)),
+        asked_at=float(item.get("asked_at", 0)),
+        asked=item.get("asked", "run"),
+    )
+
+
+def _pipeline(item: Mapping[str, Any]) -> Pipeline:
+    outcome = item.get("outcome")
+    return Pipeline(
+        id=item["pipeline_id"],
+        title=item.get("title", item["pipeline_id"]),
+        revision=int(item.get("revision", 0)),
+        run=int(item.get("run", 0)),
+        desired=Desired(item.get("desired", Desired.RUN)),
+        node_ids=tuple(item.get("node_ids", ())),
+        final_node=item.get("final_node", ""),
+        bucket=item.get("bucket", ""),
+        prefix=item.get("prefix", ""),
+        outcome=Outcome(
+            status=outcome["status"],
+            revision=int(outcome["revision"]),
+            at=float(outcome["at"]),
+            failed=tuple(outcome.get("failed", ())),
+            blocked=tuple(outcome.get("blocked", ())),
+        )
+        if outcome
+        else None,
+    )

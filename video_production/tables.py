@@ -1,0 +1,279 @@
+"""DynamoDB as both tables use it: plain Python values in and out, conditional writes, transactions.
+
+Whoever loses a condition gets the item as it is (`ConditionFailed.old`), decides from that, and never guesses. A write
+whose answer was lost and that the SDK repeated fails its own condition: callers recognise their own token in `old`.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import boto3
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from video_production.errors import OperatorError, TransientError, VideoProductionError
+
+__all__ = ["Check", "ConditionFailed", "Put", "Table", "Update", "connect", "decode", "encode", "transact"]
+
+_CONFLICT_ATTEMPTS = 6
+_serializer = TypeSerializer()
+_deserializer = TypeDeserializer()
+
+
+def connect() -> Any:
+    """A DynamoDB client with bounded retries; a repeated write is recognised by its token, so retrying is safe."""
+    return boto3.client(
+        "dynamodb", config=Config(retries={"mode": "standard", "max_attempts": 6}, connect_timeout=5, read_timeout=10)
+    )
+
+
+class ConditionFailed(VideoProductionError):
+    """A condition did not hold. `old` is the item whose condition failed, as it is now (None: there is none).
+
+    In a transaction `failed` tells for each action whether its condition failed, and `olds` what stands there.
+    """
+
+    def __init__(
+        self, old: dict[str, Any] | None, olds: Sequence[dict[str, Any] | None] = (), failed: Sequence[bool] = ()
+    ):
+        super().__init__("A condition of a conditional write did not hold.")
+        self.old = old
+        self.olds = tuple(olds)
+        self.failed = tuple(failed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Expression:
+    """In `condition`, `{path}` stands for an attribute and `:name` for `values["name"]`.
+
+    Paths into maps are written whole, `{metadata.stage}`; every step is escaped, so reserved words are no concern.
+    """
+
+    condition: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Check(_Expression):
+    """A transaction's condition on an item that it does not write."""
+
+    table: str = ""
+    key: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Put(_Expression):
+    """Write a whole item."""
+
+    table: str = ""
+    item: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Update(_Expression):
+    """Write parts of an item: `set` maps attribute paths to values, `remove` lists paths, `add` increments numbers."""
+
+    table: str = ""
+    key: Mapping[str, str] = field(default_factory=dict)
+    set: Mapping[str, Any] = field(default_factory=dict)
+    remove: Sequence[str] = ()
+    add: Mapping[str, int] = field(default_factory=dict)
+    set_if_absent: Mapping[str, Any] = field(default_factory=dict)
+
+
+def encode(value: Any) -> Any:
+    """A Python value as DynamoDB's JSON; floats become decimals, tuples lists, None is left out of maps."""
+    return _serializer.serialize(_plain(value))
+
+
+def decode(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An item of DynamoDB's JSON as Python values; whole numbers become int, others float."""
+    return {name: _native(_deserializer.deserialize(value)) for name, value in item.items()}
+
+
+class Table:
+    """One table. Reads are consistent; an index is never read."""
+
+    def __init__(self, client: Any, name: str, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.client = client
+        self.name = name
+        self.sleep = sleep
+
+    def get(self, key: Mapping[str, str]) -> dict[str, Any] | None:
+        with _translated(self.name):
+            answer = self.client.get_item(TableName=self.name, Key=_item(key), ConsistentRead=True)
+        return decode(answer["Item"]) if "Item" in answer else None
+
+    def query(self, key_name: str, value: str) -> list[dict[str, Any]]:
+        """Every item of one partition."""
+        items: list[dict[str, Any]] = []
+        more: dict[str, Any] = {}
+        while True:
+            with _translated(self.name):
+                answer = self.client.query(
+                    TableName=self.name,
+                    KeyConditionExpression="#k = :k",
+                    ExpressionAttributeNames={"#k": key_name},
+                    ExpressionAttributeValues={":k": encode(value)},
+                    ConsistentRead=True,
+                    **more,
+                )
+            items += [decode(item) for item in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                return items
+            more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def write(self, action: Put | Update) -> None:
+        """Carry out one write. Raises ConditionFailed, TransientError or OperatorError."""
+        request = _request(action)
+        method = self.client.put_item if isinstance(action, Put) else self.client.update_item
+
+        def send() -> None:
+            try:
+                method(**request)
+            except self.client.exceptions.ConditionalCheckFailedException as error:
+                old = error.response.get("Item")
+                raise ConditionFailed(decode(old) if old else None) from error
+
+        _repeat_on_conflict(send, self.name, self.sleep)
+
+    def delete(self, key: Mapping[str, str]) -> None:
+        with _translated(self.name):
+            self.client.delete_item(TableName=self.name, Key=_item(key))
+
+
+def transact(client: Any, actions: Sequence[Check | Put | Update], sleep: Callable[[float], None] = time.sleep) -> None:
+    """Carry out all actions or none. Raises ConditionFailed with one entry per action in `failed` and `olds`."""
+    items = [{_KIND[type(action)]: _request(action)} for action in actions]
+    where = ", ".join(dict.fromkeys(action.table for action in actions))
+
+    def send() -> None:
+        try:
+            client.transact_write_items(TransactItems=items)
+        except client.exceptions.TransactionCanceledException as error:
+            reasons = error.response.get("CancellationReasons", [])
+            failed = [reason.get("Code") == "ConditionalCheckFailed" for reason in reasons]
+            if any(failed):
+                olds = [decode(reason["Item"]) if reason.get("Item") else None for reason in reasons]
+                raise ConditionFailed(olds[failed.index(True)], olds, failed) from error
+            raise
+
+    _repeat_on_conflict(send, where, sleep)
+
+
+_KIND: dict[type, str] = {Check: "ConditionCheck", Put: "Put", Update: "Update"}
+
+
+def _request(action: Check | Put | Update) -> dict[str, Any]:
+    names: dict[str, str] = {}
+    values = {f":{name}": encode(value) for name, value in action.values.items()}
+
+    def path(text: str) -> str:
+        steps = []
+        for step in text.split("."):
+            alias = names.get(step) or f"#p{len(names)}"
+            names[step] = alias
+            steps.append(alias)
+        return ".".join(steps)
+
+    request: dict[str, Any] = {"TableName": action.table}
+    if isinstance(action, Put):
+        request["Item"] = _item(action.item)
+    else:
+        request["Key"] = _item(action.key)
+    if isinstance(action, Update):
+        clauses = []
+        for number, (name, value) in enumerate(action.set.items()):
+            values[f":s{number}"] = encode(value)
+            clauses.append(f"{path(name)} = :s{number}")
+        for number, (name, value) in enumerate(action.set_if_absent.items()):
+            values[f":i{number}"] = encode(value)
+            clauses.append(f"{path(name)} = if_not_exists({path(name)}, :i{number})")
+        expression = f"SET {', '.join(clauses)}" if clauses else ""
+        if action.remove:
+            expression += f" REMOVE {', '.join(path(name) for name in action.remove)}"
+        if action.add:
+            for name, amount in action.add.items():
+                values[f":a_{name}"] = encode(amount)
+            expression += f" ADD {', '.join(f'{path(name)} :a_{name}' for name in action.add)}"
+        request["UpdateExpression"] = expression.strip()
+    if action.condition:
+        request["ConditionExpression"] = _escape(action.condition, path)
+        request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    if names:
+        request["ExpressionAttributeNames"] = {alias: name for name, alias in names.items()}
+    if values:
+        request["ExpressionAttributeValues"] = values
+    return request
+
+
+def _escape(condition: str, path: Callable[[str], str]) -> str:
+    """Replace every `{attribute.path}` of a condition by its escaped form."""
+    pieces = condition.split("{")
+    return pieces[0] + "".join(path(name) + rest for name, rest in (piece.split("}", 1) for piece in pieces[1:]))
+
+
+def _item(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: encode(value) for name, value in values.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    if isinstance(value, Mapping):
+        return {name: _plain(entry) for name, entry in value.items() if entry is not None}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return value
+
+
+def _native(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {name: _native(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_native(entry) for entry in value]
+    return value
+
+
+def _repeat_on_conflict(send: Callable[[], None], where: str, sleep: Callable[[float], None]) -> None:
+    """DynamoDB refuses a write that meets a running transaction; nothing was written, so it may be repeated."""
+    for attempt in range(_CONFLICT_ATTEMPTS):
+        try:
+            with _translated(where):
+                send()
+            return
+        except _Conflict:
+            sleep(random.uniform(0, 0.05 * 2**attempt))
+    raise TransientError(f"Table {where}: another transaction stayed in the way; try again.")
+
+
+class _Conflict(Exception):
+    pass
+
+
+@contextmanager
+def _translated(where: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+        if code == "TransactionConflictException" or "TransactionConflict" in reasons:
+            raise _Conflict from error
+        if code in ("AccessDeniedException", "UnrecognizedClientException", "ResourceNotFoundException"):
+            raise OperatorError(f"Table {where}: {error.response['Error'].get('Message', code)}") from error
+        if code == "ValidationException":
+            raise
+        raise TransientError(f"Table {where}: DynamoDB answered {code or error}.") from error
+    except BotoCoreError as error:
+        raise TransientError(f"Table {where}: DynamoDB could not be reached ({error}).") from error

@@ -1,0 +1,428 @@
+"""Buying takes: what the submitter and the poller of every provider do (protocol: rows 3 to 11).
+
+    state of the take            submit                         check
+    ─────────────────────────────────────────────────────────────────────────────────────
+    none, released               reserve, one POST              (submit again)
+    refused, retry time due      reserve, one POST              (submit again)
+    refused or failed            as often as a person asks      (submit again)
+    submitting, may be alive     wait                           wait
+    submitting, past quiet_at    wait                           find → submitted, made or unknown
+    submitted                    wait                           ask the provider → running, failed or collect
+    made                         complete the node              complete the node
+    unknown, abandoned           fail: may have been paid       fail: may have been paid
+
+An execution that meets a take in submitting, submitted or made waits, polls or completes; it never submits. That is the
+whole resume path.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from video_production.errors import (
+    MayHaveBeenPaid,
+    OutOfTime,
+    ProviderAmbiguous,
+    ProviderJobFailed,
+    ProviderRefused,
+    ProviderUnreachable,
+    RequestError,
+    Superseded,
+    TransientError,
+)
+from video_production.nodes.model import Desired, Node, Output, Pipeline
+from video_production.nodes.table import Claim, NodeTable
+from video_production.providers.interface import (
+    Attempt,
+    Destination,
+    GenerationProvider,
+    GenerationRequest,
+    InputContent,
+    Made,
+    Progress,
+    Submission,
+    Unknown,
+)
+from video_production.settings import ProviderSettings
+from video_production.storage import Storage
+from video_production.takes.fingerprint import request_hash, take_id
+from video_production.takes.model import Take, TakeAttempt, TakeState
+from video_production.takes.table import TakeTable
+
+__all__ = ["Buyer", "Step"]
+
+_ANSWER_MARGIN = 5.0
+"""Seconds that saving and recording an answer may take after the provider gave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the state machine does next: done, wait and check, or wait and submit again."""
+
+    status: Literal["completed", "waiting", "resubmit"]
+    wait_seconds: float = 0
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A claimed node with the take that it needs."""
+
+    claim: Claim
+    node: Node
+    pipeline: Pipeline
+    request: GenerationRequest
+    take_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _BoundElsewhere:
+    """The external ids that belong to other takes."""
+
+    takes: TakeTable
+    take: Take
+
+    def __contains__(self, external_id: object) -> bool:
+        return self.takes.bound_to(self.take.provider, str(external_id)) not in (None, self.take.id)
+
+
+class Buyer:
+    """Buys and follows the takes of one provider.
+
+    `remaining` gives the seconds that this invocation may still live; `alert` is told of a paid job that nobody awaits.
+    """
+
+    def __init__(
+        self,
+        provider: GenerationProvider,
+        settings: ProviderSettings,
+        nodes: NodeTable,
+        takes: TakeTable,
+        storage: Storage,
+        *,
+        remaining: Callable[[], float],
+        alert: Callable[[str], None],
+        clock: Callable[[], float] = time.time,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        self.provider = provider
+        self.settings = settings
+        self.nodes = nodes
+        self.takes = takes
+        self.storage = storage
+        self.remaining = remaining
+        self.clock = clock
+        self.new_id = new_id
+        self.alert = alert
+
+    def submit(self, claim: Claim) -> Step:
+        """Bring the node's take under way, or follow the one that exists.
+
+        Raises Superseded, ProviderRefused, ProviderJobFailed, MayHaveBeenPaid, OutOfTime, RequestError.
+        """
+        wanted = self._wanted(claim)
+        take = self.takes.get(wanted.take_id)
+        if take is None:
+            return self._buy(wanted, None)
+        self._show(wanted, take)
+        if self._may_buy_again(wanted.node, take):
+            return self._buy(wanted, take)
+        if take.state == TakeState.REFUSED and take.current.retry_at is not None:
+            return self._step("resubmit", wait=max(0.0, take.current.retry_at - self.clock()))
+        if take.state == TakeState.MADE:
+            return self._complete(wanted, take, reused=True)
+        self._raise_if_ended(take)
+        return self._step("waiting")
+
+    def check(self, claim: Claim) -> Step:
+        """Follow the node's take one step. Raises what `submit` raises."""
+        wanted = self._wanted(claim)
+        take = self.takes.get(wanted.take_id)
+        if take is None:
+            return self._step("resubmit")
+        if take.state == TakeState.SUBMITTED:
+            return self._poll(wanted, take)
+        if take.state == TakeState.SUBMITTING:
+            return self._recover(wanted, take)
+        if take.state == TakeState.MADE:
+            return self._complete(wanted, take)
+        if self._may_buy_again(wanted.node, take):
+            return self._step("resubmit")
+        if take.state == TakeState.REFUSED and take.current.retry_at is not None:
+            return self._step("resubmit", wait=max(0.0, take.current.retry_at - self.clock()))
+        self._raise_if_ended(take)
+        return self._step("waiting")
+
+    # Row 3 and what follows the one request
+
+    def _buy(self, wanted: _Wanted, previous: Take | None) -> Step:
+        if wanted.pipeline.desired == Desired.EDITING:
+            raise TransientError("The pipeline is being edited; the request is sent when that is done.")
+        if wanted.pipeline.desired == Desired.CANCELLED:
+            raise RequestError("The pipeline was cancelled before anything was sent; nothing was paid.")
+        left, needed = self.remaining(), self.settings.submit_budget + _ANSWER_MARGIN
+        if left < needed:
+            raise OutOfTime(
+                f"Only {left:.0f} s of this invocation are left, and a request to {self.provider.name} needs "
+                f"{needed:.0f} s; nothing was sent."
+            )
+        now = self.clock()
+        number = len(previous.attempts) + 1 if previous else 1
+        attempt = TakeAttempt(
+            id=self.new_id(),
+            number=number,
+            state=TakeState.SUBMITTING,
+            way=self.provider.way(wanted.request, previous.refused_ways if previous else ()),
+            sent_at=now,
+            quiet_at=now + left + self.settings.indexing_lag,
+        )
+        position = {"stage": "sending", "attempt": number, "attempts": number, "way": attempt.way}
+        reserved = self.takes.reserve(
+            wanted.claim,
+            wanted.take_id,
+            previous,
+            attempt,
+            provider=self.provider.name,
+            mode=self.settings.mode,
+            price=self.provider.price(wanted.request),
+            request_hash=request_hash(wanted.request, attempt.way),
+            position=position,
+        )
+        if not reserved:
+            return self._step("waiting")  # the node, the pipeline or the take moved; the next step finds out which
+        return self._send(wanted, attempt)
+
+    def _send(self, wanted: _Wanted, attempt: TakeAttempt) -> Step:
+        """Exactly one request. Whatever its answer, it is written down before anything else happens."""
+        take = self._read(wanted.take_id)
+        try:
+            submission = self.provider.submit(self._attempt(wanted, attempt))
+        except ProviderRefused as refusal:
+            return self._refused(wanted, take, attempt, refusal)
+        except ProviderAmbiguous as lost:
+            self._touch(wanted, stage="waiting", last_answer=str(lost))  # row 6: the take stays as it is until quiet_at
+            return self._step("waiting")
+        return self._submitted(wanted, take, attempt, submission)
+
+    def _submitted(self, wanted: _Wanted, take: Take, attempt: TakeAttempt, submission: Submission) -> Step:
+        if submission.made:
+            return self._made(wanted, take, attempt, submission.made)
+        if not self.takes.record_submitted(take, attempt.id, submission.external_id):
+            self.takes.keep_orphan(take, attempt.id, submission.external_id)
+            self.alert(f"Orphan paid job {submission.external_id} of {self.provider.name}, attempt {attempt.id}.")
+            return self._step("waiting")
+        self._touch(wanted, stage="waiting", external_id=submission.external_id, last_answer="accepted")
+        return self._step("waiting")
+
+    def _refused(self, wanted: _Wanted, take: Take, attempt: TakeAttempt, refusal: ProviderRefused) -> Step:
+        delay = 0.0 if refusal.fallback else refusal.retry_after
+        self.takes.refuse(
+            take,
+            attempt.id,
+            code=refusal.code,
+            message=str(refusal),
+            retry_at=None if delay is None else self.clock() + delay,
+            fallback=refusal.fallback,
+        )
+        if delay is None:
+            raise refusal
+        note = f"{refusal} Using the {refusal.fallback} request instead." if refusal.fallback else str(refusal)
+        self._touch(wanted, stage="waiting", last_answer=note, fallback=note if refusal.fallback else None)
+        return self._step("resubmit", wait=delay)
+
+    # Rows 6 to 9
+
+    def _recover(self, wanted: _Wanted, take: Take) -> Step:
+        attempt = take.current
+        wait = attempt.quiet_at - self.clock()
+        if wait > 0:
+            self._touch(wanted, stage="waiting", last_answer=f"answer lost; asking again in {wait:.0f} s")
+            return self._step("waiting", wait=min(wait, self.settings.poll_interval))
+        try:
+            found = self.provider.find(self._attempt(wanted, attempt), _BoundElsewhere(self.takes, take))
+        except ProviderUnreachable as error:
+            self._touch(wanted, last_answer=str(error))
+            return self._step("waiting")
+        if isinstance(found, Unknown):
+            message = self._undecided(found.why)
+            if self.takes.mark_unknown(take, attempt.id, message):
+                raise MayHaveBeenPaid(message)
+            return self._step("waiting")
+        if isinstance(found, Made):
+            return self._made(wanted, take, attempt, found)
+        return self._submitted(wanted, take, attempt, found)
+
+    def _poll(self, wanted: _Wanted, take: Take) -> Step:
+        attempt = take.current
+        external_id = attempt.external_id or ""
+        if wanted.pipeline.desired == Desired.CANCELLED and self.provider.cancel(external_id):
+            message = f"Cancelled at {self.provider.name}."
+            self.takes.mark_failed(take, attempt.id, code="cancelled", message=message, charged=None)
+            raise RequestError(message)
+        try:
+            progress = self._ask(take, external_id)
+            if progress.state == "failed":
+                self.takes.mark_failed(
+                    take, attempt.id, code=progress.failure_code, message=progress.failure, charged=progress.charged
+                )
+                raise ProviderJobFailed(
+                    progress.failure, provider=self.provider.name, code=progress.failure_code, charged=progress.charged
+                )
+            if progress.state == "running":
+                self._touch(
+                    wanted,
+                    stage="waiting",
+                    last_answer=progress.word,
+                    progress=progress.percent,
+                    external_id=external_id,
+                )
+                return self._step("waiting")
+            self._touch(wanted, stage="downloading", last_answer=progress.word, external_id=external_id)
+            made = self.provider.collect(external_id, progress, self._attempt(wanted, attempt))
+        except ProviderUnreachable as error:  # a free call: nothing is lost, the next round repeats it
+            self._touch(wanted, last_answer=str(error), external_id=external_id)
+            return self._step("waiting")
+        return self._made(wanted, take, attempt, made)
+
+    def _ask(self, take: Take, external_id: str) -> Progress:
+        """Row 8: a job that its provider no longer knows is undecided, not failed."""
+        try:
+            return self.provider.check(external_id)
+        except ProviderJobFailed as gone:
+            message = self._undecided(str(gone))
+            self.takes.mark_unknown(take, take.attempt, message)
+            raise MayHaveBeenPaid(message) from gone
+
+    def _made(self, wanted: _Wanted, take: Take, attempt: TakeAttempt, made: Made) -> Step:
+        if not self.takes.mark_made(take, attempt.id, made):
+            return self._step("waiting")
+        return self._complete(wanted, self._read(take.id))
+
+    # Row 10
+
+    def _complete(self, wanted: _Wanted, take: Take, reused: bool = False) -> Step:
+        if wanted.pipeline.desired == Desired.CANCELLED:
+            raise RequestError("The pipeline was cancelled; what had been paid for is kept and will be reused.")
+        made = take.made
+        if made is None:
+            raise TransientError(f"The result of node {wanted.node.id} is not readable yet.")
+        output = Output(
+            type=made.type,
+            s3_key=made.s3_key,
+            size=made.size,
+            sha256=made.sha256,
+            bucket=made.bucket,
+            duration=made.duration,
+            draft=take.mode == "draft",
+            voice=wanted.node.type == "generate-voiceover",
+            captions=made.captions,
+        )
+        if reused:
+            self.nodes.touch(wanted.claim, takes=[take.id])
+        external_id = made.external_id or take.current.external_id
+        self.nodes.complete(
+            wanted.claim, output, [take.id], external_id=external_id, reused=reused or None, stage="done"
+        )
+        return self._step("completed")
+
+    # Reading
+
+    def _wanted(self, claim: Claim) -> _Wanted:
+        node = self.nodes.claimed(claim)
+        pipeline = self.nodes.pipeline(claim.pipeline_id)
+        if pipeline is None:
+            raise Superseded(f"Pipeline {claim.pipeline_id} is gone.")
+        config = self.provider.effective_config(node.type, node.config)
+        request = GenerationRequest(node.type, config, self._inputs(node))
+        identity = take_id(
+            request,
+            provider=self.provider.name,
+            account=self.settings.account,
+            mode=self.settings.mode,
+            adapter_version=self.provider.adapter_version,
+            number=int(node.config.get("take", 1)),
+        )
+        return _Wanted(claim, node, pipeline, request, identity)
+
+    def _inputs(self, node: Node) -> Mapping[str, tuple[InputContent, ...]]:
+        return {slot: tuple(self._input(node, node_id) for node_id in ids) for slot, ids in node.inputs.items()}
+
+    def _input(self, node: Node, node_id: str) -> InputContent:
+        source = self.nodes.node(node.pipeline_id, node_id)
+        if source is None or source.output is None:
+            raise Superseded(f"Input '{node_id}' of node {node.id} is being made anew.")
+        output = source.output
+        text = self.storage.read(output.bucket, output.s3_key).decode("utf-8") if output.type == "text" else None
+        return InputContent(output.type, output.sha256, text, output.bucket, output.s3_key)
+
+    def _attempt(self, wanted: _Wanted, attempt: TakeAttempt) -> Attempt:
+        destination = Destination(wanted.pipeline.bucket, f"takes/{wanted.take_id}/{attempt.id}/")
+        return Attempt(attempt.id, attempt.way, attempt.sent_at, wanted.request, destination)
+
+    def _read(self, identity: str) -> Take:
+        take = self.takes.get(identity)
+        if take is None:
+            raise TransientError("The record of a purchase is not readable yet.")
+        return take
+
+    # Deciding
+
+    def _may_buy_again(self, node: Node, take: Take) -> bool:
+        """A second request needs a definite refusal, a job that failed without charge, or a person."""
+        last = take.current
+        asked_since = last.ended_at is not None and node.asked_at > last.ended_at
+        if take.state == TakeState.RELEASED:
+            return True
+        if take.state == TakeState.REFUSED:
+            return asked_since or (last.retry_at is not None and last.retry_at <= self.clock())
+        if take.state == TakeState.FAILED:
+            return asked_since and (last.charged is False or node.asked == "retry")
+        return False
+
+    def _raise_if_ended(self, take: Take) -> None:
+        last = take.current
+        if take.state == TakeState.UNKNOWN:
+            raise MayHaveBeenPaid(last.message or self._undecided("its answer was lost"))
+        if take.state == TakeState.ABANDONED:
+            raise MayHaveBeenPaid(
+                f"This request to {self.provider.name} was given up after its answer was lost; to pay for another one, "
+                "run resolve with --pay-again."
+            )
+        if take.state == TakeState.REFUSED:
+            raise ProviderRefused(last.message, provider=self.provider.name, code=last.code)
+        if take.state == TakeState.FAILED:
+            raise ProviderJobFailed(last.message, provider=self.provider.name, code=last.code, charged=last.charged)
+
+    def _undecided(self, why: str) -> str:
+        return (
+            f"The request to {self.provider.name} may have been paid ({why.rstrip('.')}), so it is not sent again. "
+            "Look it up at the provider, then run resolve with --adopt ID, --pay-again or --give-up."
+        )
+
+    # Telling
+
+    def _show(self, wanted: _Wanted, take: Take) -> None:
+        last = take.current
+        self.nodes.touch(
+            wanted.claim,
+            takes=[take.id],
+            attempt=last.number,
+            attempts=len(take.attempts),
+            way=last.way,
+            external_id=last.external_id,
+        )
+
+    def _touch(self, wanted: _Wanted, **metadata: object) -> None:
+        """Tell how far the node is. A node that moved on does not stop what concerns the money."""
+        try:
+            self.nodes.touch(wanted.claim, **{key: value for key, value in metadata.items() if value is not None})
+        except Superseded:
+            return
+
+    def _step(self, status: Literal["completed", "waiting", "resubmit"], wait: float | None = None) -> Step:
+        seconds = self.settings.poll_interval if wait is None else wait
+        return Step(status, wait_seconds=max(1, round(seconds + 0.49)), limit=self.settings.poll_limit)

@@ -1,0 +1,362 @@
+"""The take table: the money protocol's transitions, one conditional transaction each (protocol: rows 3-9 and 13).
+
+A take is fenced by its attempt. Nothing here asks who owns the node, except row 3, where money starts to move:
+recording a paid job's id must never be prevented by a node that moved on. Every row writes its ledger record in the
+same transaction. Whoever loses a condition gets False, re-reads and follows what it finds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from video_production.errors import RequestError
+from video_production.nodes.model import Captions, Desired, NodeStatus
+from video_production.nodes.table import PIPELINE_ITEM, Claim
+from video_production.providers.interface import Made, Price
+from video_production.tables import Check, ConditionFailed, Put, Table, Update, transact
+from video_production.takes.model import LedgerEvent, Take, TakeAttempt, TakeState
+
+__all__ = ["TakeTable"]
+
+TAKE = "take"
+_CURRENT = "{attempt} = :attempt"
+_OPEN = (TakeState.SUBMITTING, TakeState.SUBMITTED, TakeState.UNKNOWN)
+
+
+class TakeTable:
+    """Reads and writes takes. `clock` gives Unix seconds."""
+
+    def __init__(self, client: Any, name: str, nodes_table: str, clock: Callable[[], float] = time.time) -> None:
+        self.client = client
+        self.name = name
+        self.nodes_table = nodes_table
+        self.clock = clock
+        self.table = Table(client, name)
+
+    def get(self, take_id: str) -> Take | None:
+        item = self.table.get(self._key(take_id))
+        return _take(item) if item else None
+
+    def bound_to(self, provider: str, external_id: str) -> str | None:
+        """The take that an external id belongs to, if any."""
+        item = self.table.get(_binding_key(provider, external_id))
+        return str(item["bound_to"]) if item else None
+
+    def ledger(self, take_id: str) -> list[dict[str, Any]]:
+        """The ledger records of one take, oldest first."""
+        records = [item for item in self.table.query("take_id", take_id) if item["record"].startswith("ledger#")]
+        return sorted(records, key=lambda record: float(record["at"]))
+
+    # Row 3
+
+    def reserve(
+        self,
+        claim: Claim,
+        take_id: str,
+        previous: Take | None,
+        attempt: TakeAttempt,
+        *,
+        provider: str,
+        mode: str,
+        price: Price,
+        request_hash: str,
+        position: Mapping[str, Any],
+    ) -> bool:
+        """Row 3: the intent to buy, written before the request is sent. True exactly once per attempt.
+
+        Holds only while the node is still claimed, the pipeline is wanted, and the take is as `previous` (read before).
+        `position` is what the node's metadata shows of it.
+        """
+        seen: dict[str, Any] = {"expected": previous.attempt, "state": previous.state} if previous else {}
+        unchanged = "{attempt} = :expected AND {state} = :state" if previous else "attribute_not_exists({take_id})"
+        record = {
+            "number": attempt.number,
+            "state": TakeState.SUBMITTING,
+            "way": attempt.way,
+            "sent_at": attempt.sent_at,
+            "quiet_at": attempt.quiet_at,
+            "request_hash": request_hash,
+            "pipeline_id": claim.pipeline_id,
+            "node_id": claim.node_id,
+        }
+        take = Update(
+            table=self.name,
+            key=self._key(take_id),
+            set={
+                "state": TakeState.SUBMITTING,
+                "attempt": attempt.id,
+                "provider": provider,
+                "mode": mode,
+                "quantity": price.quantity,
+                "unit": price.unit,
+                "usd": price.usd,
+                **({f"attempts.{attempt.id}": record} if previous else {"attempts": {attempt.id: record}}),
+            },
+            condition=unchanged,
+            values=seen,
+        )
+        node = Update(
+            table=self.nodes_table,
+            key=claim.key,
+            set={
+                "touched_at": self.clock(),
+                "metadata.takes": [take_id],
+                **{f"metadata.{key}": value for key, value in position.items()},
+            },
+            condition="{process_uuid} = :mine AND {status} = :in_progress",
+            values={"mine": claim.process_uuid, "in_progress": NodeStatus.IN_PROGRESS},
+        )
+        wanted = Check(
+            table=self.nodes_table,
+            key={"pipeline_id": claim.pipeline_id, "id": PIPELINE_ITEM},
+            condition="{desired} = :run",
+            values={"run": Desired.RUN},
+        )
+        details = {"pipeline_id": claim.pipeline_id, "node_id": claim.node_id, "provider": provider, "mode": mode}
+        ledger = self._ledger(take_id, attempt.id, LedgerEvent.RESERVED, price, **details)
+        try:
+            transact(self.client, [take, node, wanted, ledger], self.table.sleep)
+        except ConditionFailed as failure:
+            # The attempt id is known to this call alone: if it stands there, the answer to our own write was lost.
+            return (failure.olds[0] or {}).get("attempt") == attempt.id
+        return True
+
+    # Rows 4 and 4'
+
+    def record_submitted(self, take: Take, attempt_id: str, external_id: str, why: str = "") -> bool:
+        """Row 4: bind a job's id to the take. False when the take has moved on or the id belongs to another one."""
+        update = self._advance(
+            take,
+            attempt_id,
+            TakeState.SUBMITTED,
+            {"external_id": external_id, **({"adopted": why} if why else {})},
+            (TakeState.SUBMITTING, TakeState.UNKNOWN),
+        )
+        binding = Put(
+            table=self.name,
+            item={**_binding_key(take.provider, external_id), "bound_to": take.id, "attempt": attempt_id},
+            condition="attribute_not_exists({take_id}) OR {bound_to} = :take",
+            values={"take": take.id},
+        )
+        try:
+            transact(
+                self.client,
+                [update, binding, self._ledger(take.id, attempt_id, LedgerEvent.SUBMITTED, take.price)],
+                self.table.sleep,
+            )
+        except ConditionFailed as failure:
+            known = (failure.olds[0] or {}).get("attempts", {}).get(attempt_id, {})
+            return bool(known.get("external_id") == external_id)
+        return True
+
+    def keep_orphan(self, take: Take, attempt_id: str, external_id: str) -> None:
+        """Row 4': a paid job that its take no longer waits for; its id is kept where people and the sweep find it."""
+        self.table.write(
+            Update(
+                table=self.name,
+                key=self._key(take.id),
+                set={f"attempts.{attempt_id}.external_id": external_id, f"attempts.{attempt_id}.orphan": True},
+            )
+        )
+
+    # Rows 5, 7, 8 and 9
+
+    def refuse(
+        self, take: Take, attempt_id: str, *, code: str, message: str, retry_at: float | None, fallback: str | None
+    ) -> bool:
+        """Row 5: the provider definitely did not accept the request; nothing was paid."""
+        changes = {"code": code, "message": message, "retry_at": retry_at, "fallback": fallback}
+        return self._end(
+            take, attempt_id, TakeState.REFUSED, changes, (TakeState.SUBMITTING,), LedgerEvent.REFUNDED, charged=False
+        )
+
+    def mark_unknown(self, take: Take, attempt_id: str, message: str) -> bool:
+        """Row 7: nobody can tell whether the attempt was carried out; a person decides."""
+        return self._end(take, attempt_id, TakeState.UNKNOWN, {"message": message}, _OPEN, LedgerEvent.UNKNOWN)
+
+    def mark_failed(self, take: Take, attempt_id: str, *, code: str, message: str, charged: bool | None) -> bool:
+        """Row 8: an accepted job ended without a result."""
+        event = LedgerEvent.REFUNDED if charged is False else LedgerEvent.SETTLED if charged else LedgerEvent.UNKNOWN
+        return self._end(
+            take,
+            attempt_id,
+            TakeState.FAILED,
+            {"code": code, "message": message},
+            (TakeState.SUBMITTED,),
+            event,
+            charged=charged,
+        )
+
+    def mark_made(self, take: Take, attempt_id: str, made: Made) -> bool:
+        """Row 9: the result lies at its destination and is whole."""
+        cost = made.cost or take.price
+        changes: dict[str, Any] = {"external_id": made.external_id} if made.external_id else {}
+        update = self._advance(take, attempt_id, TakeState.MADE, changes, _OPEN, charged=True, made=_made_item(made))
+        return self._commit(update, self._ledger(take.id, attempt_id, LedgerEvent.SETTLED, cost), attempt_id)
+
+    # Row 13
+
+    def release(self, take: Take, who: str, why: str) -> None:
+        """Row 13, --pay-again: the old attempt stays unknown in the ledger, a new one may be sent."""
+        self._resolve(take, TakeState.RELEASED, who, why)
+
+    def abandon(self, take: Take, who: str, why: str) -> None:
+        """Row 13, --give-up: nothing more is bought for this take until somebody pays again."""
+        self._resolve(take, TakeState.ABANDONED, who, why)
+
+    def adopt(self, take: Take, external_id: str, who: str, why: str) -> None:
+        """Row 13, --adopt: a person found the provider's job; it is followed as if its answer had arrived."""
+        if not self.record_submitted(take, take.attempt, external_id, why=f"{who}: {why}"):
+            owner = self.bound_to(take.provider, external_id)
+            because = "it belongs to another result already" if owner not in (None, take.id) else "nothing is undecided"
+            raise RequestError(f"'{external_id}' can't be adopted: {because}.")
+
+    def _resolve(self, take: Take, state: TakeState, who: str, why: str) -> None:
+        allowed = {"unknown": TakeState.UNKNOWN, "abandoned": TakeState.ABANDONED}
+        update = Update(
+            table=self.name,
+            key=self._key(take.id),
+            set={
+                "state": state,
+                f"attempts.{take.attempt}.resolution": {
+                    "state": state,
+                    "who": who,
+                    "why": why,
+                    "at": self.clock(),
+                },
+            },
+            condition=f"{_CURRENT} AND {{state}} IN (:unknown, :abandoned)",
+            values={"attempt": take.attempt, **allowed},
+        )
+        try:
+            self.table.write(update)
+        except ConditionFailed as failure:
+            state_now = (failure.old or {}).get("state", "unknown")
+            raise RequestError(f"There is nothing to resolve: this result is {state_now}.") from failure
+
+    def _end(
+        self,
+        take: Take,
+        attempt_id: str,
+        state: TakeState,
+        changes: Mapping[str, Any],
+        allowed: tuple[TakeState, ...],
+        event: LedgerEvent,
+        charged: bool | None = None,
+    ) -> bool:
+        update = self._advance(take, attempt_id, state, changes, allowed, charged=charged)
+        return self._commit(update, self._ledger(take.id, attempt_id, event, take.price), attempt_id)
+
+    def _advance(
+        self,
+        take: Take,
+        attempt_id: str,
+        state: TakeState,
+        changes: Mapping[str, Any],
+        allowed: tuple[TakeState, ...],
+        charged: bool | None = None,
+        **take_changes: Any,
+    ) -> Update:
+        ended = {} if state == TakeState.SUBMITTED else {"ended_at": self.clock()}
+        entries = {"state": state, "charged": charged, **ended, **changes}
+        return Update(
+            table=self.name,
+            key=self._key(take.id),
+            set={
+                "state": state,
+                **take_changes,
+                **{f"attempts.{attempt_id}.{name}": value for name, value in entries.items() if value is not None},
+            },
+            condition=f"{_CURRENT} AND {{state}} IN ({', '.join(f':{state}' for state in allowed)})",
+            values={"attempt": attempt_id, **{str(state): state for state in allowed}},
+        )
+
+    def _commit(self, update: Update, ledger: Put, attempt_id: str) -> bool:
+        try:
+            transact(self.client, [update, ledger], self.table.sleep)
+        except ConditionFailed as failure:
+            old = failure.olds[0] or {}
+            return bool(old.get("attempt") == attempt_id and old.get("state") == update.set["state"])
+        return True
+
+    def _ledger(self, take_id: str, attempt_id: str, event: LedgerEvent, price: Price, **details: Any) -> Put:
+        """One record per attempt and event: writing it twice writes the same thing."""
+        item = {
+            "take_id": take_id,
+            "record": f"ledger#{attempt_id}#{event}",
+            "attempt": attempt_id,
+            "event": event,
+            "at": self.clock(),
+            "quantity": price.quantity,
+            "unit": price.unit,
+            "usd": price.usd,
+            **details,
+        }
+        return Put(table=self.name, item=item)
+
+    def _key(self, take_id: str) -> dict[str, str]:
+        return {"take_id": take_id, "record": TAKE}
+
+
+def _binding_key(provider: str, external_id: str) -> dict[str, str]:
+    return {"take_id": f"external#{provider}#{external_id}", "record": "binding"}
+
+
+def _made_item(made: Made) -> dict[str, Any]:
+    return {
+        "type": made.type,
+        "bucket": made.bucket,
+        "s3_key": made.s3_key,
+        "size": made.size,
+        "sha256": made.sha256,
+        "duration": made.duration,
+        "external_id": made.external_id,
+        "captions": {"srt": made.captions.srt, "vtt": made.captions.vtt} if made.captions else None,
+    }
+
+
+def _take(item: Mapping[str, Any]) -> Take:
+    made = item.get("made")
+    price = Price(float(item["quantity"]), item["unit"], float(item["usd"]))
+    return Take(
+        id=item["take_id"],
+        state=TakeState(item["state"]),
+        attempt=item["attempt"],
+        attempts={attempt_id: _attempt(attempt_id, entry) for attempt_id, entry in item["attempts"].items()},
+        provider=item["provider"],
+        mode=item["mode"],
+        price=price,
+        made=Made(
+            type=made["type"],
+            bucket=made["bucket"],
+            s3_key=made["s3_key"],
+            size=int(made["size"]),
+            sha256=made["sha256"],
+            duration=float(made["duration"]) if "duration" in made else None,
+            external_id=made.get("external_id"),
+            captions=Captions(**made["captions"]) if made.get("captions") else None,
+            cost=price,
+        )
+        if made
+        else None,
+    )
+
+
+def _attempt(attempt_id: str, entry: Mapping[str, Any]) -> TakeAttempt:
+    return TakeAttempt(
+        id=attempt_id,
+        number=int(entry["number"]),
+        state=TakeState(entry["state"]),
+        way=entry["way"],
+        sent_at=float(entry["sent_at"]),
+        quiet_at=float(entry["quiet_at"]),
+        ended_at=float(entry["ended_at"]) if "ended_at" in entry else None,
+        external_id=entry.get("external_id"),
+        code=entry.get("code", ""),
+        message=entry.get("message", ""),
+        retry_at=float(entry["retry_at"]) if "retry_at" in entry else None,
+        charged=entry.get("charged"),
+        fallback=entry.get("fallback"),
+    )
