@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from video_production.errors import MediaError, OperatorError, RequestError, TransientError
 
-__all__ = ["CHUNK", "S3Location", "Storage", "StoredObject", "parse_s3_url"]
+__all__ = ["CHUNK", "S3Location", "Storage", "StoredObject", "parse_s3_url", "translated"]
 
 CHUNK = 1 << 20
 PART = 8 << 20
@@ -67,7 +67,7 @@ class Storage:
 
     def read(self, bucket: str, key: str, limit: int = 1 << 20) -> bytes:
         """The content of a small object; MediaError when it is larger than `limit` bytes."""
-        with _translated(bucket, key):
+        with translated(bucket, key):
             answer = self.client.get_object(Bucket=bucket, Key=key)
             if answer["ContentLength"] > limit:
                 raise MediaError(f"s3://{bucket}/{key} has {answer['ContentLength']} bytes; at most {limit} fit here.")
@@ -77,7 +77,7 @@ class Storage:
     def head(self, bucket: str, key: str) -> StoredObject | None:
         """Size and ETag of an object, or None where there is none."""
         try:
-            with _translated(bucket, key):
+            with translated(bucket, key):
                 answer = self.client.head_object(Bucket=bucket, Key=key)
         except MediaError:
             return None
@@ -87,7 +87,7 @@ class Storage:
     def list(self, bucket: str, prefix: str) -> list[str]:
         """The keys under a prefix, in order."""
         keys: list[str] = []
-        with _translated(bucket, prefix):
+        with translated(bucket, prefix):
             for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
                 keys += [entry["Key"] for entry in page.get("Contents", [])]
         return keys
@@ -95,7 +95,7 @@ class Storage:
     def download(self, bucket: str, key: str, path: Path) -> StoredObject:
         """Stream an object into a local file."""
         digest, size = hashlib.sha256(), 0
-        with _translated(bucket, key):
+        with translated(bucket, key):
             answer = self.client.get_object(Bucket=bucket, Key=key)
             with path.open("wb") as file:
                 for chunk in answer["Body"].iter_chunks(CHUNK):
@@ -115,7 +115,7 @@ class Storage:
         return self.put(chunks(), bucket, key, content_type)
 
     def put(self, chunks: Iterable[bytes], bucket: str, key: str, content_type: str) -> StoredObject:
-        """Stream chunks into an object: one PUT when they fit a part, a multipart upload (aborted on error) otherwise."""
+        """Stream chunks into an object: one PUT when they fit a part, else a multipart upload (aborted on error)."""
         digest, size, buffer, etag = hashlib.sha256(), 0, bytearray(), ""
         upload_id: str | None = None
         parts: list[dict[str, Any]] = []
@@ -127,7 +127,7 @@ class Storage:
             parts.append({"ETag": answer["ETag"], "PartNumber": number})
             buffer.clear()
 
-        with _translated(bucket, key):
+        with translated(bucket, key):
             try:
                 for chunk in chunks:
                     digest.update(chunk)
@@ -166,7 +166,7 @@ class Storage:
 
 
 @contextmanager
-def _translated(bucket: str, key: str) -> Iterator[None]:
+def translated(bucket: str, key: str) -> Iterator[None]:
     """Turn botocore's errors into ours."""
     where = f"s3://{bucket}/{key}"
     try:
