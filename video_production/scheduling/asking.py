@@ -1,0 +1,106 @@
+"""What a person can ask of a pipeline: run it, retry a node, decide about money, cancel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from video_production.errors import MayHaveBeenPaid, RequestError
+from video_production.nodes.model import Desired, Node, NodeStatus
+from video_production.nodes.table import NodeTable
+from video_production.takes.model import Take, TakeState
+from video_production.takes.table import TakeTable
+
+__all__ = ["Asking", "Resolution"]
+
+Resolution = Literal["adopt", "pay-again", "give-up"]
+
+
+class Asking:
+    """A person's requests. Each raises RequestError with one sentence when it makes no sense now."""
+
+    def __init__(self, nodes: NodeTable, takes: TakeTable, states: Any, pipeline_machine_arn: str) -> None:
+        self.nodes = nodes
+        self.takes = takes
+        self.states = states
+        self.pipeline_machine_arn = pipeline_machine_arn
+
+    def run(self, pipeline_id: str) -> None:
+        """Start the pipeline machine for what is asked of the pipeline now. Asking twice starts it once."""
+        pipeline = self.nodes.pipeline(pipeline_id)
+        if pipeline is None:
+            raise RequestError(f"There is no pipeline '{pipeline_id}'.")
+        name = f"{pipeline_id[:64]}-{pipeline.run}"
+        event = json.dumps({"pipeline_id": pipeline_id}, separators=(",", ":"))
+        try:
+            self.states.start_execution(stateMachineArn=self.pipeline_machine_arn, name=name, input=event)
+        except self.states.exceptions.ExecutionAlreadyExists:
+            if pipeline.outcome is None:  # it was ended from outside before the pipeline was: start another
+                self.nodes.set_desired(pipeline_id, pipeline.desired)
+                self.run(pipeline_id)
+
+    def retry(self, pipeline_id: str, node_id: str, asked: Literal["run", "retry"] = "retry") -> None:
+        """Row 12: failed → pending. Raises MayHaveBeenPaid while it is undecided whether money was spent."""
+        node = self._node(pipeline_id, node_id)
+        if node.status != NodeStatus.FAILED:
+            raise RequestError(f"Node '{node_id}' is {_words(node.status)}; only a failed node can be retried.")
+        for take in self._takes(node):
+            if take.state in (TakeState.UNKNOWN, TakeState.ABANDONED):
+                raise MayHaveBeenPaid(
+                    f"Node '{node_id}': {take.current.message or 'its last request may have been paid'}"
+                )
+        self.nodes.retry(pipeline_id, node_id, asked)
+
+    def retry_failed(self, pipeline_id: str) -> dict[str, str]:
+        """Retry every failed node that may be retried; return the others with the reason, by node id."""
+        _, nodes = self.nodes.load(pipeline_id)
+        kept: dict[str, str] = {}
+        for node in nodes.values():
+            if node.status == NodeStatus.FAILED:
+                try:
+                    self.retry(pipeline_id, node.id, asked="run")
+                except MayHaveBeenPaid as error:
+                    kept[node.id] = str(error)
+        return kept
+
+    def resolve(
+        self, pipeline_id: str, node_id: str, resolution: Resolution, *, who: str, why: str, external_id: str = ""
+    ) -> None:
+        """Row 13: decide about a request that may have been paid; who and why are recorded."""
+        node = self._node(pipeline_id, node_id)
+        undecided = [t for t in self._takes(node) if t.state in (TakeState.UNKNOWN, TakeState.ABANDONED)]
+        if not undecided:
+            raise RequestError(f"Node '{node_id}': there is nothing to resolve, no request of it is undecided.")
+        for take in undecided:
+            if resolution == "adopt":
+                self.takes.adopt(take, external_id, who, why)
+            elif resolution == "pay-again":
+                self.takes.release(take, who, why)
+            else:
+                self.takes.abandon(take, who, why)
+        if resolution != "give-up" and node.status == NodeStatus.FAILED:
+            self.nodes.retry(pipeline_id, node_id, "retry")
+
+    def cancel(self, pipeline_id: str) -> None:
+        """No paid request starts after this; jobs under way are cancelled where possible, else kept for reuse."""
+        self.nodes.set_desired(pipeline_id, Desired.CANCELLED)
+
+    def takes_of(self, node: Node) -> list[Take]:
+        """The takes that a node shows, for `status`."""
+        return self._takes(node)
+
+    def _takes(self, node: Node) -> list[Take]:
+        metadata: Mapping[str, Any] = node.metadata
+        found = (self.takes.get(str(take_id)) for take_id in metadata.get("takes", ()))
+        return [take for take in found if take]
+
+    def _node(self, pipeline_id: str, node_id: str) -> Node:
+        node = self.nodes.node(pipeline_id, node_id)
+        if node is None:
+            raise RequestError(f"There is no node '{node_id}' in pipeline '{pipeline_id}'; `status` lists the nodes.")
+        return node
+
+
+def _words(status: NodeStatus) -> str:
+    return status.replace("_", " ")

@@ -1,0 +1,143 @@
+"""Bring a validated document into the tables: upload assets, find what changed, write nodes, then the revision.
+
+Changed nodes and their descendants return to pending; everything else keeps what it has. Until the revision is written
+nothing is claimed and nothing is paid, so an interrupted edit is simply done again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from video_production.errors import DocumentError, Problem
+from video_production.nodes.model import MediaType, Node, NodeStatus, Output, Pipeline
+from video_production.nodes.table import NodeTable
+from video_production.pipelines.graph import descendants, final_nodes
+from video_production.storage import Storage, parse_s3_url
+
+__all__ = ["Publication", "Publisher"]
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What an edit did: ids of nodes that are `new`, `changed`, `affected` (descendants of those), `reused`, `removed`.
+
+    `revision` is None when the document says what the tables say already.
+    """
+
+    revision: int | None
+    new: tuple[str, ...]
+    changed: tuple[str, ...]
+    affected: tuple[str, ...]
+    reused: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+class Publisher:
+    """Writes documents into the node table and their assets into the bucket."""
+
+    def __init__(self, nodes: NodeTable, storage: Storage) -> None:
+        self.nodes = nodes
+        self.storage = storage
+
+    def publish(self, wanted: Sequence[Node], pipeline: Pipeline, *, fresh: bool = False) -> Publication:
+        """Write `wanted` (structure, in topological order) as `pipeline`. `fresh` forgets every finished node."""
+        before_pipeline, before = self.nodes.load(pipeline.id)
+        moved = before_pipeline is not None and (before_pipeline.bucket, before_pipeline.prefix) != (
+            pipeline.bucket,
+            pipeline.prefix,
+        )
+        structures = {node.id: replace(node, pipeline_id=pipeline.id, asset=_stored_asset(node)) for node in wanted}
+        new = [node_id for node_id in structures if node_id not in before]
+        changed = [
+            node_id
+            for node_id, node in structures.items()
+            if node_id in before and (fresh or moved or not _same_structure(before[node_id], node))
+        ]
+        removed = [node_id for node_id in before if node_id not in structures]
+        edges = {node.id: node.input_ids for node in structures.values()}
+        redo = set(new) | set(changed)
+        affected = [node_id for node_id in structures if node_id in descendants(edges, redo) - redo]
+        retitled = [node.id for node in wanted if node.id in before and before[node.id].title != node.title]
+        publication = Publication(
+            None,
+            tuple(new),
+            tuple(changed),
+            tuple(affected),
+            tuple(node_id for node_id in structures if node_id not in redo and node_id not in affected),
+            tuple(removed),
+        )
+        unfinished = before_pipeline is None or before_pipeline.desired == "editing"
+        if not (redo or removed or retitled or unfinished):
+            return publication
+        self.nodes.begin_edit(pipeline.id)
+        for node_id in structures:  # state first: after an interruption a node that is still to be reset still differs
+            if node_id in redo or node_id in affected:
+                self.nodes.reset(pipeline.id, node_id)
+        for node in wanted:
+            if node.id in redo or node.id in retitled:
+                self.nodes.save_structure(structures[node.id])
+            if node.type == "asset" and (node.id in redo or before[node.id].status != NodeStatus.COMPLETED):
+                self.nodes.provide_asset(pipeline.id, node.id, self._upload(node, pipeline))
+        for node_id in removed:
+            self.nodes.remove(pipeline.id, node_id)
+        final = pipeline.final_node or final_nodes(edges)[0]
+        revision = self.nodes.publish(replace(pipeline, node_ids=tuple(structures), final_node=final))
+        return replace(publication, revision=revision)
+
+    def _upload(self, node: Node, pipeline: Pipeline) -> Output:
+        """Put an asset where the functions can read it: `{prefix}{pipeline}/assets/{node}/{hash}{suffix}`."""
+        asset: Mapping[str, Any] = node.asset or {}
+        media_type: MediaType = asset["type"]
+        if "content" in asset:
+            content = str(asset["content"]).encode()
+            suffix = ".json" if media_type == "json" else ".txt"
+            key = self._key(pipeline, node.id, hashlib.sha256(content).hexdigest(), suffix)
+            kind = "application/json" if media_type == "json" else "text/plain; charset=utf-8"
+            stored = self.storage.put_bytes(content, pipeline.bucket, key, kind)
+            return Output(media_type, key, stored.size, stored.sha256, pipeline.bucket)
+        source = str(asset["source"])
+        if source.startswith("s3://"):
+            location = parse_s3_url(source)
+            found = self.storage.head(location.bucket, location.key)
+            if found is None:
+                raise DocumentError(
+                    pipeline.id,
+                    [Problem(f"nodes.{node.id}.asset.source", f"{source} does not exist or can't be read.")],
+                )
+            return Output(media_type, location.key, found.size, found.sha256 or found.etag.strip('"'), location.bucket)
+        path = Path(str(asset["path"]))
+        key = self._key(pipeline, node.id, str(asset["sha256"]), path.suffix.lower())
+        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        stored = self.storage.upload(path, pipeline.bucket, key, kind)
+        return Output(media_type, key, stored.size, stored.sha256, pipeline.bucket)
+
+    def _key(self, pipeline: Pipeline, node_id: str, sha256: str, suffix: str) -> str:
+        return f"{pipeline.prefix}{pipeline.id}/assets/{node_id}/{sha256[:16]}{suffix}"
+
+
+def _stored_asset(node: Node) -> dict[str, Any] | None:
+    """What the table keeps of an asset: everything but where it lay on somebody's disk."""
+    return {key: value for key, value in node.asset.items() if key != "path"} if node.asset else None
+
+
+def _same_structure(left: Node, right: Node) -> bool:
+    """Titles are for people: a new one remakes nothing."""
+    return (left.type, dict(left.inputs), dict(left.config), _identity(left)) == (
+        right.type,
+        dict(right.inputs),
+        dict(right.config),
+        _identity(right),
+    )
+
+
+def _identity(node: Node) -> tuple[Any, ...] | None:
+    """An asset is its type and content; a renamed file with the same content is the same asset."""
+    if not node.asset:
+        return None
+    content = node.asset.get("sha256") or node.asset.get("content") or node.asset.get("source")
+    return (node.asset.get("type"), content)

@@ -1,0 +1,81 @@
+"""Callbacks: tell a caller, signed, how its merge ended. Only hosts on the allow-list are called.
+
+Header `Jiki-Signature: t=<unix seconds>,v1=<hex>`; `v1` is HMAC-SHA256 of `"<t>." + body` with the callback secret. The
+receiver compares in constant time and rejects what is older than five minutes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from video_production.errors import RequestError, TransientError
+
+__all__ = ["SIGNATURE_HEADER", "check_callback_url", "post_callback", "sign", "verify"]
+
+SIGNATURE_HEADER = "Jiki-Signature"
+_TOLERANCE = 300
+_TRIES = 3
+_TIMEOUT = 10
+
+
+def check_callback_url(url: str, hosts: tuple[str, ...]) -> None:
+    """Raise RequestError unless `url` is https (http on this machine) and its host is on the allow-list."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host not in hosts:
+        raise RequestError(
+            f"callback_url: the host '{host}' is not on the list of allowed callback hosts; ask the operator to add it."
+        )
+    if parts.scheme != "https" and host not in ("127.0.0.1", "localhost"):
+        raise RequestError("callback_url: only https is called.")
+
+
+def sign(body: bytes, secret: str, at: int) -> str:
+    """The value of the signature header for `body` sent at `at` (Unix seconds)."""
+    digest = hmac.new(secret.encode(), str(at).encode() + b"." + body, hashlib.sha256).hexdigest()
+    return f"t={at},v1={digest}"
+
+
+def verify(body: bytes, header: str, secret: str, now: float) -> bool:
+    """Whether `header` signs `body` with `secret` and is at most five minutes away from `now`."""
+    fields = dict(field.partition("=")[::2] for field in header.split(","))
+    at = fields.get("t", "")
+    if not at.isdecimal() or abs(now - int(at)) > _TOLERANCE:
+        return False
+    return hmac.compare_digest(sign(body, secret, int(at)).encode(), header.encode())
+
+
+def post_callback(
+    url: str,
+    payload: Mapping[str, Any],
+    *,
+    hosts: tuple[str, ...],
+    secret: str,
+    clock: Callable[[], float] = time.time,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """POST the payload, up to three times. Raises RequestError (host) or TransientError (nobody answered with 2xx)."""
+    check_callback_url(url, hosts)
+    body = json.dumps(payload, sort_keys=True).encode()
+    problem = ""
+    for attempt in range(_TRIES):
+        if attempt:
+            sleep(2**attempt)
+        headers = {"Content-Type": "application/json", SIGNATURE_HEADER: sign(body, secret, int(clock()))}
+        try:
+            answer = requests.post(url, data=body, headers=headers, timeout=_TIMEOUT, allow_redirects=False)
+        except requests.RequestException as error:
+            problem = type(error).__name__
+            continue
+        if answer.ok:
+            return
+        problem = f"status {answer.status_code}"
+    raise TransientError(f"callback_url: {url} did not take the callback ({problem}).")
