@@ -1,0 +1,55 @@
+"""What a stand-in would have billed: one line of JSON per charge, appended and flushed to disk before the next step."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+__all__ = ["Charge", "ChargeBook"]
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One billed generation.
+
+    `at` is in Unix seconds; `kind` is the way it was bought ("tts", "timed", "flows"); `external_id` is the provider's
+    id of the result (a job's id, or a history item's); `characters` are those of the text sent, `credits` what the
+    provider counts for them; `usd` the price in US dollars.
+    """
+
+    at: float
+    kind: str
+    external_id: str
+    request_id: str
+    characters: int
+    credits: int
+    model: str
+    usd: float
+    text_sha256: str
+    voice: str
+
+
+class ChargeBook:
+    """An append-only book at `path`, for one writing process and any number of readers."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+
+    def append(self, charge: Charge) -> None:
+        """Add a row; it is on disk when this returns."""
+        line = json.dumps(asdict(charge), ensure_ascii=False).encode() + b"\n"
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock, self._path.open("ab") as book:
+            book.write(line)
+            book.flush()
+            os.fsync(book.fileno())
+
+    def rows(self) -> list[Charge]:
+        """Every charge, oldest first."""
+        if not self._path.exists():
+            return []
+        return [Charge(**json.loads(line)) for line in self._path.read_bytes().splitlines() if line]
