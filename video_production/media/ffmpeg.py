@@ -22,10 +22,11 @@ _CHUNK = 64 << 10
 
 _CONTEXT = re.compile(r"^(\[[^\]]*\] *)+")
 _NOISE = re.compile(
-    r"^(Conversion failed|Exiting|frame=|size=|video:|Last message repeated|Nothing was written|Terminating|"
-    r"Task finished|Press \[q\]|Error opening (input|output)|Error while opening|Error (sending|submitting|muxing)|"
-    r"Could not open encoder before EOF|Output file is empty|Finishing stream|Received |Qavg|kb/s:|Statistics:|"
-    r"Parsed_|Stream #|Stream mapping|Input #|Output #|Metadata:|Duration:|encoder +:|Side data:|\w+ +: )"
+    r"^(Conversion failed|Exiting|frame=|size=|video:|Last message repeated|Nothing was written|Terminating|Task finished|"
+    r"Failed to inject|Error (opening|selecting|initializing|reinitializing|sending|submitting|muxing|writing|closing) |"
+    r"Error while (opening|filtering|processing)|Could not open encoder before EOF|Output file is empty|Press \[q\]|"
+    r"Finishing stream|Received |Qavg|kb/s:|Statistics:|Parsed_|Stream #|Stream mapping|Input #|Output #|Metadata:|"
+    r"Duration:|Side data:|\w+ +: )"
 )
 _INPUT_AT_FAULT = (
     "Invalid data found",

@@ -124,10 +124,10 @@ def sdr_filters(video: VideoTrack) -> str:
     """
     primaries, transfer, matrix, full = _source_color(video)
     if transfer in (_PQ, _HLG):
-        given = f"primariesin={primaries}:transferin={transfer}:matrixin={matrix}:rangein={_range(full)}"
         return (
-            f"zscale={given}:transfer=linear:npl=203,format=gbrpf32le,zscale=primaries=bt709,"
-            "tonemap=tonemap=hable:desat=0,zscale=transfer=bt709:matrix=bt709:range=limited,format=yuv420p"
+            f"{_tagged(primaries, transfer, matrix, full)},zscale=transfer=linear:npl=203,format=gbrpf32le,"
+            "zscale=primaries=bt709,tonemap=tonemap=hable:desat=0,"
+            "zscale=transfer=bt709:matrix=bt709:range=limited,format=yuv420p"
         )
     if _has_alpha(video.pixel_format):
         return f"format=gbrap,premultiply=inplace=1,format=gbrp,{_from_rgb()}"
@@ -135,16 +135,17 @@ def sdr_filters(video: VideoTrack) -> str:
         return _from_rgb()
     if (primaries, matrix) == (1, 1):
         return "scale=in_range=full:out_range=limited:flags=accurate_rnd" if full else ""
-    given = f"primariesin={primaries}:transferin=bt709:matrixin={matrix}:rangein={_range(full)}"
-    return f"zscale={given}:primaries=bt709:transfer=bt709:matrix=bt709:range=limited"
+    return f"{_tagged(primaries, 1, matrix, full)},zscale=primaries=bt709:transfer=bt709:matrix=bt709:range=limited"
+
+
+def _tagged(primaries: int, transfer: int, matrix: int, full: bool) -> str:
+    """Tell the filters after this one what the picture's colours mean (numbers of ISO 23091-4)."""
+    scale = "full" if full else "limited"
+    return f"setparams=color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}:range={scale}"
 
 
 def _from_rgb() -> str:
     return "scale=out_color_matrix=bt709:out_range=limited:flags=accurate_rnd+full_chroma_int"
-
-
-def _range(full: bool) -> str:
-    return "full" if full else "limited"
 
 
 def _has_alpha(pixel_format: str) -> bool:
@@ -220,7 +221,7 @@ def audio_filters(audio: AudioTrack, *, origin: Fraction = Fraction(0)) -> str:
     parts = [f"asetpts=PTS-({origin})/TB"] if origin else []
     if audio.channels == 1:
         parts.append("pan=stereo|c0=c0|c1=c0")
-    parts.append(f"aresample={SAMPLE_RATE}:ochl=stereo:osf=fltp:async=1:first_pts=0")
+    parts.append(f"aresample={SAMPLE_RATE}:ochl=stereo:osf=fltp:async=1:min_hard_comp=0.01:first_pts=0")
     if audio.channels > CHANNELS:
         parts.append("alimiter=limit=0.98:level=disabled:latency=1")
     return ",".join(parts)
