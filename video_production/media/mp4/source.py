@@ -1,0 +1,118 @@
+"""Where the bytes of a media file come from: ranged reads of a local file or of an object in S3."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
+
+from video_production.errors import MediaError, TransientError
+from video_production.storage import translated
+
+__all__ = ["LocalFile", "S3Object", "Source"]
+
+HEAD = 256 << 10
+"""Bytes of an S3 object fetched at once at its start; the header of most files lies there whole."""
+
+AHEAD = 16 << 10
+"""The least number of bytes fetched from S3: the next box header usually lies close by."""
+
+
+class Source(Protocol):
+    """A file of known size that can be read in ranges. `name` is for messages."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes from `offset`. The caller keeps inside the file."""
+        ...
+
+
+class LocalFile:
+    """A file on disk, opened at once; close it or use it as a context manager. MediaError when it can't be read."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        if not path.is_file():
+            raise MediaError(f"{path} does not exist. Check the path." if not path.exists() else f"{path} is no file.")
+        try:
+            self._file = path.open("rb", buffering=0)
+        except OSError as error:
+            raise MediaError(f"{path} can't be opened: {error.strerror}. Check its permissions.") from error
+        self.size = os.fstat(self._file.fileno()).st_size
+
+    def read(self, offset: int, length: int) -> bytes:
+        data = os.pread(self._file.fileno(), length, offset)
+        if len(data) != length:
+            raise MediaError(f"{self.name} changed while it was being read. Run again when nothing writes to it.")
+        return data
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> LocalFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class S3Object:
+    """An object in S3, pinned to the version whose ETag the first read saw.
+
+    `client` is a boto3 S3 client. One GET is sent at once; it tells `size` (bytes) and `etag`. Every later read carries
+    If-Match. Raises MediaError when the object is missing or empty, OperatorError when access is denied, TransientError
+    when S3 hiccups or the object was replaced meanwhile.
+    """
+
+    def __init__(self, client: Any, bucket: str, key: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._key = key
+        self.name = f"s3://{bucket}/{key}"
+        self.etag = ""
+        self.size = 0
+        self._offset = 0
+        self._block = self._get(0, HEAD)
+
+    def read(self, offset: int, length: int) -> bytes:
+        if not self._holds(offset, length):
+            self._block = self._get(offset, min(max(length, AHEAD), self.size - offset))
+            self._offset = offset
+        if not self._holds(offset, length):
+            raise TransientError(f"{self.name}: S3 sent fewer bytes than asked for.")
+        start = offset - self._offset
+        return self._block[start : start + length]
+
+    def _holds(self, offset: int, length: int) -> bool:
+        return self._offset <= offset and offset + length <= self._offset + len(self._block)
+
+    def _get(self, offset: int, length: int) -> bytes:
+        span = {"Range": f"bytes={offset}-{offset + length - 1}"}
+        pinned = {"IfMatch": self.etag} if self.etag else {}
+        with translated(self._bucket, self._key):
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=self._key, **span, **pinned)
+            except ClientError as error:
+                self._explain(error)
+                raise
+            body: bytes = answer["Body"].read()
+        self.etag = answer["ETag"]
+        self.size = int(answer["ContentRange"].rpartition("/")[2])
+        return body
+
+    def _explain(self, error: ClientError) -> None:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in ("InvalidRange", "416"):
+            raise MediaError(f"{self.name} is empty. Upload it again.") from error
+        if code in ("PreconditionFailed", "412"):
+            raise TransientError(f"{self.name} was replaced while it was being read.") from error
