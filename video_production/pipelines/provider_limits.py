@@ -1,0 +1,92 @@
+"""What the providers accept, as far as a document can already break it. Read in their documentation by 2026-11-22.
+
+A provider that changes a limit changes it here; the providers' own answers stay the last word.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = [
+    "ANIMATION_PROMPT_LIMIT",
+    "RAW_FORMATS",
+    "RETIRED_VOICE_MODELS",
+    "TALKING_HEAD_RATIOS",
+    "TALKING_HEAD_SIDES",
+    "VOICE_MODELS",
+    "OutputFormat",
+    "VoiceModel",
+    "VoiceModelId",
+]
+
+VoiceModelId = Literal[
+    "eleven_multilingual_v2",
+    "eleven_flash_v2_5",
+    "eleven_flash_v2",
+    "eleven_v3",
+    "eleven_v4",
+    "eleven_v4_turbo",
+    "eleven_turbo_v2_5",
+    "eleven_turbo_v2",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceModel:
+    """One ElevenLabs speech model. `characters` is the longest text of one request.
+
+    `language` says what the `language` setting does: "chosen" (it is obeyed), "refused" (the model finds the language
+    itself and takes no setting), "english" (the model speaks nothing else). `speed` says whether it has that setting.
+    """
+
+    characters: int
+    language: Literal["chosen", "refused", "english"] = "chosen"
+    speed: bool = True
+
+
+VOICE_MODELS: dict[VoiceModelId, VoiceModel] = {
+    "eleven_multilingual_v2": VoiceModel(10_000, language="refused"),
+    "eleven_flash_v2_5": VoiceModel(40_000),
+    "eleven_flash_v2": VoiceModel(30_000, language="english"),
+    "eleven_v3": VoiceModel(5_000),
+    "eleven_v4": VoiceModel(10_000, speed=False),
+    "eleven_v4_turbo": VoiceModel(10_000),
+    "eleven_turbo_v2_5": VoiceModel(40_000),
+    "eleven_turbo_v2": VoiceModel(30_000, language="english"),
+}
+
+RETIRED_VOICE_MODELS = {"eleven_monolingual_v1": "2026-07-09", "eleven_multilingual_v1": "2026-07-09"}
+"""Models that ElevenLabs has removed, and when."""
+
+OutputFormat = Literal[
+    "mp3_44100_128",
+    "mp3_44100_192",
+    "mp3_44100_96",
+    "mp3_44100_64",
+    "mp3_44100_32",
+    "mp3_24000_48",
+    "mp3_22050_32",
+    "opus_48000_192",
+    "opus_48000_128",
+    "opus_48000_96",
+    "opus_48000_64",
+    "opus_48000_32",
+    "wav_48000",
+    "wav_44100",
+    "wav_32000",
+    "wav_24000",
+    "wav_22050",
+    "wav_16000",
+    "wav_8000",
+]
+
+RAW_FORMATS = ("pcm_", "ulaw_", "alaw_")
+"""Formats that ElevenLabs knows, but whose files have no header: no later step could tell what they hold."""
+
+ANIMATION_PROMPT_LIMIT = {"runway": 1_000}
+"""The longest prompt in UTF-16 code units, where the provider states one."""
+
+TALKING_HEAD_RATIOS = {(16, 9): "16:9", (9, 16): "9:16", (4, 5): "4:5", (5, 4): "5:4", (1, 1): "1:1"}
+TALKING_HEAD_SIDES = (720, 1080, 2160)
+"""The shorter side of HeyGen's resolutions 720p, 1080p and 4k, in pixels."""
