@@ -47,7 +47,8 @@ class TakeTable:
     def ledger(self, take_id: str) -> list[dict[str, Any]]:
         """The ledger records of one take, oldest first."""
         records = [item for item in self.table.query("take_id", take_id) if item["record"].startswith("ledger#")]
-        return sorted(records, key=lambda record: float(record["at"]))
+        order = list(LedgerEvent)
+        return sorted(records, key=lambda record: (float(record["at"]), order.index(LedgerEvent(record["event"]))))
 
     # Row 3
 

@@ -1,0 +1,45 @@
+"""Small pipelines for tests, written straight into the node table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from video_production.nodes.model import Desired, Node, Output, Pipeline
+from video_production.nodes.table import Claim, NodeTable
+
+
+def text_output(text: str = "Hello.", bucket: str = "bucket", key: str = "script.txt") -> Output:
+    import hashlib
+
+    return Output("text", key, len(text), hashlib.sha256(text.encode()).hexdigest(), bucket)
+
+
+def node(node_id: str, kind: str = "mix-audio", inputs: Sequence[str] = (), **config: Any) -> Node:
+    return Node("lesson", node_id, node_id.title(), kind, {"segments": tuple(inputs)} if inputs else {}, config)
+
+
+def pipeline(nodes: Sequence[Node], bucket: str = "bucket") -> Pipeline:
+    return Pipeline("lesson", "Lesson", 0, Desired.RUN, tuple(entry.id for entry in nodes), nodes[-1].id, bucket, "")
+
+
+def write(table: NodeTable, nodes: Sequence[Node], assets: Mapping[str, Output] | None = None) -> Pipeline:
+    """Write a pipeline as an edit would; return it as it is read back."""
+    for entry in nodes:
+        table.save_structure(entry)
+        table.reset(entry.pipeline_id, entry.id)
+        if assets and entry.id in assets:
+            table.provide_asset(entry.pipeline_id, entry.id, assets[entry.id])
+    bucket = next(iter(assets.values())).bucket if assets else "bucket"
+    table.publish(pipeline(nodes, bucket))
+    found = table.pipeline("lesson")
+    assert found is not None
+    return found
+
+
+def claim(table: NodeTable, node_id: str, process_uuid: str = "p1") -> Claim:
+    found = table.pipeline("lesson")
+    assert found is not None
+    taken = table.claim(found, node_id, process_uuid)
+    assert taken is not None
+    return taken
