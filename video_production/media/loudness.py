@@ -16,13 +16,16 @@ from pathlib import Path
 from video_production.errors import VideoProductionError
 from video_production.media.ffmpeg import run_ffmpeg
 
-__all__ = ["Loudness", "filter_for", "measure", "true_peak_limiter"]
+__all__ = ["FIRST_PASS", "Loudness", "filter_for", "measure", "parse", "true_peak_limiter"]
 
 TARGET_LUFS = -16.0
 TARGET_TRUE_PEAK = -1.5
 """dBTP. Leaves room for what AAC adds to a peak."""
 SILENCE_LUFS = -60.0
 """What is quieter than this is no voice: lifting it would only make hiss audible."""
+
+FIRST_PASS = f"loudnorm=I={TARGET_LUFS}:TP={TARGET_TRUE_PEAK}:LRA=50:print_format=json"
+"""The filter whose report `parse` reads."""
 
 _REPORT = re.compile(r"\{[^{}]*\"input_i\"[^{}]*\}")
 
@@ -53,13 +56,12 @@ def measure(path: Path, ffmpeg: str = "ffmpeg", *, chain: str = "anull", deadlin
     `chain` holds what the sound goes through before it is corrected (resampling, mono to both channels): loudness
     depends on the number of channels. Raises what `run_ffmpeg` raises; VideoProductionError when nothing is reported.
     """
-    first_pass = f"{chain},loudnorm=I={TARGET_LUFS}:TP={TARGET_TRUE_PEAK}:LRA=50:print_format=json"
-    arguments = ["-i", str(path), "-map", "0:a:0", "-af", first_pass, "-f", "null", "-"]
+    arguments = ["-i", str(path), "-map", "0:a:0", "-af", f"{chain},{FIRST_PASS}", "-f", "null", "-"]
     return parse(run_ffmpeg(arguments, deadline=deadline, ffmpeg=ffmpeg))
 
 
 def parse(messages: str) -> Loudness:
-    """Read the report of `loudnorm`'s first pass out of FFmpeg's messages."""
+    """Read the report of the first pass out of FFmpeg's messages."""
     report = _REPORT.search(messages)
     if report is None:
         raise VideoProductionError("FFmpeg measured no loudness. Check that the sound file is not empty.")

@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
-import wave
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.unit.media.clips import FFMPEG
+from tests.unit.media.listening import Samples, metered, speech_like, write_wav
 from video_production.errors import MediaError, VideoProductionError
 from video_production.media.loudness import Loudness, filter_for, measure, parse, true_peak_limiter
-
-Samples = np.ndarray[Any, np.dtype[np.float64]]
-
-
-def speech_like(seconds: float, level: float, seed: int = 1) -> Samples:
-    """Syllables of a buzzing tone with noise, with pauses and hard onsets: the shape of a voice. One channel."""
-    rng = np.random.default_rng(seed)
-    time = np.arange(round(seconds * 48000)) / 48000
-    buzz = sum(np.sin(2 * np.pi * 130 * k * time + k) / k for k in range(1, 20)) + 0.3 * rng.standard_normal(len(time))
-    syllables = np.clip(np.sin(2 * np.pi * 3.1 * time) + 0.3, 0, 1) * (np.sin(2 * np.pi * 0.4 * time) > -0.7)
-    sound = buzz * syllables
-    return level * sound / np.max(np.abs(sound))
-
-
-def write_wav(path: Path, sound: Samples, rate: int = 48000) -> Path:
-    channels = 1 if sound.ndim == 1 else sound.shape[1]
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(channels)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(np.round(np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes())
-    return path
 
 
 def filtered(path: Path, filters: str) -> Samples:
@@ -45,24 +21,6 @@ def filtered(path: Path, filters: str) -> Samples:
         .reshape(-1, 2)
         .astype(float)
     )
-
-
-def metered(path: Path, filters: str) -> tuple[float, float]:
-    """Integrated loudness and true peak behind `filters`, by the meter that the product does not use."""
-    command = [
-        FFMPEG,
-        "-hide_banner",
-        "-nostats",
-        "-i",
-        str(path),
-        "-af",
-        f"{filters},ebur128=peak=true:framelog=quiet",
-    ]
-    words = subprocess.run([*command, "-f", "null", "-"], capture_output=True, check=True, text=True).stderr
-    integrated, peak = re.search(r"I:\s+(-?[\d.]+) LUFS", words), re.search(r"Peak:\s+(-?[\d.]+) dBFS", words)
-    assert integrated
-    assert peak
-    return float(integrated[1]), float(peak[1])
 
 
 BOTH = "pan=stereo|c0=c0|c1=c0"
