@@ -11,16 +11,19 @@ __all__ = ["AudioTrack", "MediaInfo", "VideoTrack"]
 
 @dataclass(frozen=True, slots=True)
 class VideoTrack:
-    """The picture of a file.
+    """The picture of a file. `stream` is FFmpeg's N in `0:v:N`.
 
-    `width`/`height` are coded pixels before `rotation` (degrees clockwise: 0, 90, 180, 270). `frames` counts samples that
-    are presented (inside the edit); `frame_rate` is the average over them. `start` and `duration` are seconds on the
-    movie timeline. `constant_rate` is true when every frame lasts equally long (the last one may differ).
-    `sample_entry` is the track's `stsd` entry as bytes ("avc1"/"hvc1"/… box), compared byte for byte with bit rates
-    left out; empty for files that our MP4 reader does not read. `color` is (primaries, transfer, matrix, full range) as
-    in ISO 23091-4, or None when untagged. `starts_with_key` is true when the first presented frame is a sync sample that
-    is also first in the track. `timescale` is ticks per second (0 when unknown). `reorder` is the depth of
-    frame reordering in ticks.
+    `width`/`height` are coded pixels before `rotation` (degrees clockwise: 0, 90, 180, 270); `mirrored` means that the
+    picture is flipped left to right before it is rotated. FFmpeg applies both when it decodes. `frames` counts samples
+    that are presented (inside the edit); for containers that are not ours it counts packets. `frame_rate` is the average
+    over them. `start` and `duration` are seconds on the movie timeline. `constant_rate` is true when every frame lasts
+    equally long (the last one may differ). `pixel_format` is FFmpeg's name, "" when unknown. `color` is (primaries,
+    transfer, matrix, full range) as in ISO 23091-2, or None when untagged. `sample_entry` is the track's `stsd` entry
+    as bytes ("avc1"/"hvc1"/… box) without what makes no difference to a decoder (bit rates, compressor name, SEI), to be
+    compared byte for byte; empty for files that our MP4 reader does not read. `starts_with_key` is true when the first
+    presented frame is a sync sample that is also first in the track. `timescale` is ticks per second (0 when unknown).
+    `reorder` is the depth of frame reordering in ticks. `edits` counts the edit list's entries that show something (0:
+    no edit list).
     """
 
     codec: str
@@ -41,11 +44,17 @@ class VideoTrack:
     reorder: int = 0
     edits: int = 0
     sample_entry: bytes = b""
+    mirrored: bool = False
+    stream: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class AudioTrack:
-    """The sound of a file. `start` and `duration` are seconds on the movie timeline, priming left out."""
+    """The sound of a file. `start` and `duration` are seconds on the movie timeline, priming left out.
+
+    `stream` is FFmpeg's N in `0:a:N`. `priming` is the number of samples before the sound that FFmpeg decodes all the
+    same, because the file does not declare them (an MP3 without a Xing header: 1105): whoever decodes trims them.
+    """
 
     codec: str
     sample_rate: int
@@ -53,13 +62,16 @@ class AudioTrack:
     start: Fraction
     duration: Fraction
     default: bool = True
+    stream: int = 0
+    priming: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
     """One file. `duration` in seconds is the end of its longest track; `size` in bytes.
 
-    `container` is "mp4" for everything our own reader reads (MP4, MOV, fragmented or not), "other" where `ffmpeg -i` told.
+    `container` is "mp4" for everything our own reader reads (MP4, MOV, fragmented or not), "other" where FFmpeg
+    told.
     """
 
     container: Literal["mp4", "other"]
