@@ -50,6 +50,7 @@ class ChargeBook:
 
     def rows(self) -> list[Charge]:
         """Every charge, oldest first."""
-        if not self._path.exists():
-            return []
-        return [Charge(**json.loads(line)) for line in self._path.read_bytes().splitlines() if line]
+        content = self._path.read_bytes() if self._path.exists() else b""
+        # A line without its end is being written at this moment: it is no row yet.
+        complete = content[: content.rfind(b"\n") + 1]
+        return [Charge(**json.loads(line)) for line in complete.splitlines()]

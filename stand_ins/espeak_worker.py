@@ -1,10 +1,10 @@
 """One synthesis by eSpeak NG, as a process of its own.
 
 The library keeps state between calls and is not thread-safe; a fresh process per synthesis makes speech repeatable to
-the byte and lets several run at once. Run as `python -I -S espeak_worker.py`, so it may import the standard library only.
+the byte and lets several run at once. Run as `python -I -S espeak_worker.py`: it imports the standard library only.
 
 Standard input is one JSON object: `library`, `data` (paths), `voice` (eSpeak's name with variant), `rate` (words per
-minute), `pitch`, `pitch_range` (0–100), and `parts`: a list of `{"text", "pause"}`, the pause in seconds after the part.
+minute), `pitch`, `pitch_range` (0–100), and `parts`: a list of `{"text", "pause"}`, the pause after it in seconds.
 Standard output is one line of JSON, `{"sample_rate", "events"}`, and then the samples: mono, signed 16 bit, little
 endian. Each event is `[part, character, sample, kind]` with kind "word" (the character is an index into the part's
 text), "sound", "pause" or "break" (a pause that was asked for).

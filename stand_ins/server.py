@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -123,7 +124,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: StandInServer
 
     def _serve(self) -> None:
-        reply = self.server.application(self._request())
+        try:
+            reply = self.server.application(self._request())
+        except Exception:  # noqa: BLE001 (the outermost boundary: the client gets an answer, the log the traceback)
+            traceback.print_exc()
+            reply = Reply(500, b"Internal Server Error", "text/plain; charset=utf-8")
         if reply.cut_at == -1:
             self._drop()
             return

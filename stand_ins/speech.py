@@ -68,9 +68,7 @@ class Speech:
         """The words in spoken order, as separated by white space; break tags are no words."""
         starts, ends = self.times.starts, self.times.ends
         text = _BREAK.sub(lambda tag: " " * len(tag.group()), self.times.characters)
-        return [
-            Word(starts[token.start()], ends[token.end() - 1], token.group()) for token in _TOKEN.finditer(text)
-        ]
+        return [Word(starts[token.start()], ends[token.end() - 1], token.group()) for token in _TOKEN.finditer(text)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,9 @@ def find_speaker(voice_id: str) -> Speaker:
     Any 20 letters and digits are a voice, so that real documents work; ids that begin with "missing" never are.
     """
     if not _VOICE_ID.fullmatch(voice_id) or voice_id.startswith("missing"):
-        raise ApiError(404, "voice_not_found", f"A voice with voice_id '{voice_id}' was not found.", parameter="voice_id")
+        raise ApiError(
+            404, "voice_not_found", f"A voice with voice_id '{voice_id}' was not found.", parameter="voice_id"
+        )
     return speaker_for(voice_id)
 
 

@@ -1,0 +1,219 @@
+"""Everything that the stand-in keeps, and the making of speech: what remains after a kill is what counts."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+import string
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from stand_ins.charge_book import Charge, ChargeBook
+from stand_ins.elevenlabs.account import Account
+from stand_ins.elevenlabs.audio import AudioFormat, encode
+from stand_ins.elevenlabs.catalog import MODELS
+from stand_ins.elevenlabs.records import HistoryItem, Job, Records
+from stand_ins.faults import FaultBook
+from stand_ins.server import RequestLog
+from stand_ins.speech import Speech, speak
+
+__all__ = ["CHARGE_BOOK", "OPERATIONS", "Settings", "Workspace", "new_id"]
+
+OPERATIONS = (
+    "tts",
+    "timed",
+    "flows.submit",
+    "flows.check",
+    "flows.list",
+    "download",
+    "history",
+    "user",
+    "models",
+    "voices",
+)
+"""What rules of misbehaviour can be set on."""
+
+CHARGE_BOOK = "charge_book.jsonl"
+_ALPHABET = string.ascii_letters + string.digits
+
+
+def new_id() -> str:
+    """An id as ElevenLabs makes them: 20 letters and digits."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(20))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`job_seconds` is how long a job takes, the synthesis included if that is quicker; `url_seconds` how long a
+    download link lives."""
+
+    home: Path
+    api_key: str = "draft-key"
+    job_seconds: float = 0.8
+    url_seconds: float = 3600.0
+
+    @property
+    def pending_seconds(self) -> float:
+        return min(0.3, self.job_seconds * 0.375)
+
+
+class Workspace:
+    """The state of one stand-in, in `settings.home`; one process at a time may hold it."""
+
+    def __init__(self, settings: Settings) -> None:
+        home = settings.home
+        home.mkdir(parents=True, exist_ok=True)
+        self.settings = settings
+        self._lock_file = (home / "lock").open("w")
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock_file.close()
+            raise SystemExit(
+                f"Another draft provider already runs in {home}; stop it or choose another folder."
+            ) from None
+        self.book = ChargeBook(home / CHARGE_BOOK)
+        self.account = Account(home / "account.json", self.book, settings.api_key)
+        self.faults = FaultBook(home / "faults.json", OPERATIONS)
+        self.log = RequestLog(home / "requests.jsonl")
+        self.history: Records[HistoryItem] = Records(home / "history", HistoryItem)
+        self.jobs: Records[Job] = Records(home / "jobs", Job)
+        self.signing_key = self._signing_key()
+        self._synthesis = threading.BoundedSemaphore(max(1, os.cpu_count() or 1))
+        self._stopped = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._mend()
+
+    def audio_path(self, item_id: str) -> Path:
+        return self.settings.home / "audio" / item_id
+
+    def make(
+        self,
+        item_id: str,
+        *,
+        text: str,
+        voice: str,
+        output_format: str,
+        settings: Mapping[str, Any],
+        language: str | None,
+    ) -> Speech:
+        """Speak and store the audio of `item_id`."""
+        with self._synthesis:
+            speech = speak(text, voice=voice, speed=settings.get("speed") or 1.0, language=language)
+            encode(speech, AudioFormat.parse(output_format), self.audio_path(item_id))
+        return speech
+
+    def keep(self, item: HistoryItem, *, logged: bool = True) -> bool:
+        """Store a result and bill it; False when the balance can't pay."""
+        item = replace(item, credits_before=self.account.used)
+        # The record goes first: after a kill in between, a stored result that is not billed yet is billed at start.
+        if logged:
+            self.history.save(item)
+        paid = self._bill(item)
+        if not paid and logged:
+            self.history.delete(item.id)
+        return paid
+
+    def _bill(self, item: HistoryItem) -> bool:
+        model = MODELS[item.model]
+        return self.account.charge(
+            Charge(
+                at=item.created_at,
+                kind=item.kind,
+                external_id=item.charge_id,
+                request_id=item.request_id,
+                characters=len(item.text),
+                credits=item.credits,
+                model=item.model,
+                usd=model.usd(item.text),
+                text_sha256=hashlib.sha256(item.text.encode()).hexdigest(),
+                voice=item.voice,
+            )
+        )
+
+    def start_job(self, job: Job) -> None:
+        """Store a job and work on it in the background."""
+        self.jobs.save(job)
+        self._work_on(job)
+
+    def close(self) -> None:
+        """Stop working; unfinished jobs go on at the next start."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+        self._lock_file.close()
+
+    def _work_on(self, job: Job) -> None:
+        if job.fate == "never":
+            return
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        thread = threading.Thread(target=self._run_job, args=(job,), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _run_job(self, job: Job) -> None:
+        problem = "" if job.fate == "fail" else self._generate(job)
+        if self._stopped.wait(max(0.0, job.due_at - time.time())):
+            return
+        now = time.time()
+        if job.fate == "fail":
+            self.jobs.save(job.failed(now, job.failure_reason, job.error_message))
+        elif problem:
+            self.jobs.save(job.failed(now, "internal_error", problem))
+        elif self.keep(self._history_item(job, now)):
+            self.jobs.save(job.finished(now))
+        else:
+            self.jobs.save(job.failed(now, "charging_failed", "The generation could not be charged."))
+
+    def _generate(self, job: Job) -> str:
+        """Make the audio of a job; return why that failed, or nothing."""
+        try:
+            self.make(
+                job.history_item_id,
+                text=job.text,
+                voice=job.voice,
+                output_format=job.output_format,
+                settings=job.settings,
+                language=job.language,
+            )
+        except (RuntimeError, OSError) as error:
+            return str(error)
+        return ""
+
+    def _history_item(self, job: Job, now: float) -> HistoryItem:
+        return HistoryItem(
+            id=job.history_item_id,
+            request_id=job.request_id,
+            created_at=now,
+            kind="flows",
+            source="Flows",
+            text=job.text,
+            voice=job.voice,
+            model=job.model,
+            output_format=job.output_format,
+            settings=job.settings,
+            credits=MODELS[job.model].credits(job.text),
+            credits_before=0,
+            charge_id=job.id,
+            hidden=job.hidden,
+        )
+
+    def _mend(self) -> None:
+        """Finish what the last process left unfinished."""
+        for item in self.history.newest_first():
+            self._bill(item)
+        for job in self.jobs.newest_first():
+            if job.finished_at is None:
+                self._work_on(job)
+
+    def _signing_key(self) -> bytes:
+        path = self.settings.home / "signing_key"
+        if not path.exists():
+            path.write_bytes(secrets.token_bytes(32))
+        return path.read_bytes()
