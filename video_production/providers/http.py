@@ -1,0 +1,382 @@
+"""HTTP to generation providers: requests that cost money, and requests that don't.
+
+    paid_request   one POST: fresh connection, no redirect, no retry of any library, a total time that is enforced.
+                   Raises ProviderRefused (nothing was made) or ProviderAmbiguous (it may have been paid), nothing else.
+    free_request   one GET, repeated a few times where repeating may help. Raises ProviderUnreachable.
+
+What a failure means:
+
+    no connection, TLS handshake failed, time over before sending   ProviderRefused, with `retry_after`
+    429                                                             ProviderRefused, with `retry_after`
+    any other 4xx but 408 and an unexplained 409                    ProviderRefused, final
+    3xx, 408, unexplained 409, 5xx, reset, timeout, answer cut off  ProviderAmbiguous
+
+Nothing is taken from the process environment: no proxies, no `.netrc`. A network that inspects TLS needs its own
+certificate authority, which the caller passes as `ca_bundle`. Error texts are made of fixed words and of what the
+provider said, never of request headers or URLs: keys and signatures don't reach logs.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import errno
+import http.client
+import math
+import random
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import requests
+import urllib3.exceptions
+
+from video_production.errors import OperatorError, ProviderAmbiguous, ProviderRefused, ProviderUnreachable
+from video_production.providers.connection import GuardedAdapter, TimeGuard
+
+__all__ = ["Answer", "Explain", "Explanation", "ProviderHttp"]
+
+CHUNK = 256 << 10
+CONNECT_SECONDS = 10.0
+ERROR_BYTES = 64 << 10
+"""How much of an error's body is read."""
+FREE_ATTEMPTS = 4
+LONGEST_WAIT = 3600.0
+"""A provider that asks for a longer pause than this, in seconds, is asked again after this."""
+_USER_AGENT = "jiki-video-production"
+_REPEATABLE = {408, 425, 429}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer. `content` is its body, empty where the body was streamed into a file."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a provider's error answer means: one sentence for a person, the provider's own code.
+
+    `understood` is false where the provider gave no code that its module knows.
+    """
+
+    message: str
+    code: str = ""
+    understood: bool = False
+
+
+Explain = Callable[[int, bytes], Explanation]
+"""From an error answer's status and body to what it means."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    params: Mapping[str, str] | None
+    body: Mapping[str, Any] | None
+    into: IO[bytes] | None
+    limit: int
+    follow: bool
+
+
+class _InterruptedError(Exception):
+    """No whole answer: `sent` says whether the request may have reached the provider."""
+
+    def __init__(self, why: str, *, sent: bool, curable: bool = True) -> None:
+        super().__init__(why)
+        self.why = why
+        self.sent = sent
+        self.curable = curable
+
+
+class ProviderHttp:
+    """Requests to one provider. `name` is its code name, `label` what people call it.
+
+    `retry_delay` gives the seconds to wait after a refusal that tells no time of its own; `jitter` is added to the
+    provider's own. `ca_bundle` is the path of certificate authorities to trust instead of the public ones.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        label: str,
+        *,
+        ca_bundle: str | None = None,
+        retry_delay: Callable[[], float] = lambda: random.uniform(5.0, 15.0),
+        jitter: Callable[[], float] = lambda: random.uniform(0.0, 1.0),
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        if ca_bundle and not Path(ca_bundle).exists():
+            raise OperatorError(f"The certificate bundle {ca_bundle} does not exist; correct REQUESTS_CA_BUNDLE.")
+        self.name = name
+        self.label = label
+        self._verify: bool | str = ca_bundle or True
+        self._retry_delay = retry_delay
+        self._jitter = jitter
+        self._sleep = sleep
+        self._clock = clock
+        self._now = now
+
+    def paid_request(
+        self,
+        url: str,
+        body: Mapping[str, Any],
+        *,
+        headers: Mapping[str, str],
+        budget: float,
+        explain: Explain,
+        params: Mapping[str, str] | None = None,
+        into: IO[bytes] | None = None,
+        limit: int = 1 << 20,
+    ) -> Answer:
+        """POST `body` as JSON exactly once and return the 2xx answer; its body goes to `into` where that is given.
+
+        `budget` is the total time in seconds, `limit` the largest body in bytes. Raises ProviderRefused or
+        ProviderAmbiguous as the module's table says.
+        """
+        call = _Call("POST", url, headers, params, body, into, limit, follow=False)
+        try:
+            answer = self._exchange(call, budget)
+        except _InterruptedError as cut:
+            if cut.sent:
+                raise self.ambiguous(cut.why) from None
+            raise ProviderRefused(
+                f"{self.label} could not be reached, nothing was sent: {cut.why}.",
+                provider=self.name,
+                code="not_sent",
+                retry_after=self._retry_delay() if cut.curable else None,
+            ) from None
+        if 200 <= answer.status < 300:
+            return answer
+        explanation = explain(answer.status, answer.content)
+        if not _definite(answer.status, explanation):
+            raise self.ambiguous(f"HTTP {answer.status}", code=explanation.code, http_status=answer.status)
+        raise ProviderRefused(
+            explanation.message,
+            provider=self.name,
+            code=explanation.code,
+            http_status=answer.status,
+            retry_after=self._retry_after(answer) if answer.status == 429 else None,
+        )
+
+    def free_request(
+        self,
+        url: str,
+        *,
+        explain: Explain,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        budget: float = 30.0,
+        into: IO[bytes] | None = None,
+        limit: int = 1 << 20,
+        follow: bool = False,
+    ) -> Answer:
+        """GET `url` and return the 2xx answer, repeating after 408, 425, 429, 5xx and broken connections.
+
+        `budget` is the total time in seconds of all repetitions. With `into`, the body is streamed there, from the
+        start of the file at each repetition. `follow` allows redirects: never together with a key in `headers`.
+        Raises ProviderUnreachable, with the provider's code and HTTP status where it answered.
+        """
+        call = _Call("GET", url, headers or {}, params, None, into, limit, follow)
+        deadline = self._clock() + budget
+        pause = 0.5
+        for attempts_left in range(FREE_ATTEMPTS - 1, -1, -1):
+            failure, wait, curable = self._try_free(call, deadline - self._clock(), explain, pause)
+            if isinstance(failure, Answer):
+                return failure
+            if not curable or not attempts_left or self._clock() + wait >= deadline:
+                raise failure
+            self._sleep(wait)
+            pause *= 2
+        raise AssertionError("the last attempt returns or raises")
+
+    def ambiguous(self, why: str, *, code: str = "", http_status: int | None = None) -> ProviderAmbiguous:
+        """The error for a paid request whose outcome is not known."""
+        return ProviderAmbiguous(
+            f"{self.label} gave no usable answer to a paid request ({why}); it may have been carried out and paid, "
+            "so its result is looked for before anything is sent again.",
+            provider=self.name,
+            code=code,
+            http_status=http_status,
+        )
+
+    def unreachable(self, message: str, *, code: str = "", http_status: int | None = None) -> ProviderUnreachable:
+        """The error for a free request that failed."""
+        return ProviderUnreachable(message, provider=self.name, code=code, http_status=http_status)
+
+    def _try_free(
+        self, call: _Call, budget: float, explain: Explain, pause: float
+    ) -> tuple[Answer | ProviderUnreachable, float, bool]:
+        """One attempt: the answer or the failure, the seconds to wait, and whether waiting may help."""
+        if call.into is not None:
+            call.into.seek(0)
+            call.into.truncate()
+        wait = pause + pause * self._jitter()
+        try:
+            answer = self._exchange(call, budget)
+        except _InterruptedError as cut:
+            return self.unreachable(f"{self.label} could not be reached: {cut.why}."), wait, cut.curable
+        if 200 <= answer.status < 300:
+            return answer, 0.0, False
+        explanation = explain(answer.status, answer.content)
+        failure = self.unreachable(explanation.message, code=explanation.code, http_status=answer.status)
+        asked = _asked_wait(answer.headers, self._now())
+        repeatable = answer.status in _REPEATABLE or answer.status >= 500
+        return failure, wait if asked is None else asked + self._jitter(), repeatable
+
+    def _retry_after(self, answer: Answer) -> float:
+        asked = _asked_wait(answer.headers, self._now())
+        return self._retry_delay() if asked is None else asked + self._jitter()
+
+    def _exchange(self, call: _Call, budget: float) -> Answer:
+        """Send one request on a fresh connection and read its whole answer. Raises _InterruptedError alone."""
+        with TimeGuard(budget) as guard, requests.Session() as session:
+            session.trust_env = False
+            session.max_redirects = 3
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, GuardedAdapter(guard))
+            try:
+                answer = self._send(session, call, max(budget, 0.001))
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+                # The library's texts hold URLs and header values: only our own words leave this method.
+                why = f"no complete answer within {budget:.0f} s" if guard.expired else _reason(error)
+                curable = not _malformed(error)
+                raise _InterruptedError(why, sent=guard.sent, curable=curable) from None
+            if guard.expired:  # An answer without a length looks complete when its connection is shut down.
+                raise _InterruptedError(f"no complete answer within {budget:.0f} s", sent=guard.sent)
+            return answer
+
+    def _send(self, session: requests.Session, call: _Call, budget: float) -> Answer:
+        headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **call.headers}
+        with session.request(
+            call.method,
+            call.url,
+            params=call.params,
+            json=call.body,
+            headers=headers,
+            timeout=(min(CONNECT_SECONDS, budget), budget),
+            verify=self._verify,
+            allow_redirects=call.follow,
+            stream=True,
+        ) as response:
+            content = _read(response, call)
+            return Answer(response.status_code, response.headers, content)
+
+
+def _read(response: requests.Response, call: _Call) -> bytes:
+    """The body, in memory or streamed into the call's file, never more than its limit; of an error only the start."""
+    good = 200 <= response.status_code < 300
+    limit = call.limit if good else ERROR_BYTES
+    collected = bytearray()
+    size = 0
+    for chunk in response.iter_content(CHUNK):
+        size += len(chunk)
+        if size > limit and good:
+            raise _TooLargeError(f"more than {limit} bytes")
+        if call.into is not None and good:
+            call.into.write(chunk)
+        else:
+            collected += chunk
+        if size > limit:
+            break
+    if call.into is not None and good:
+        call.into.flush()
+    return bytes(collected)
+
+
+class _TooLargeError(ValueError):
+    pass
+
+
+def _definite(status: int, explanation: Explanation) -> bool:
+    if status == 409:
+        return explanation.understood
+    return 400 <= status < 500 and status != 408
+
+
+def _asked_wait(headers: Mapping[str, str], now: float) -> float | None:
+    """The seconds that a `Retry-After` header asks for (a number or a date); None without a usable one."""
+    value = headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - now
+        except (ValueError, OverflowError):
+            return None
+    return min(max(seconds, 0.0), LONGEST_WAIT) if math.isfinite(seconds) else None
+
+
+def _malformed(error: Exception) -> bool:
+    """Whether the request itself can't be sent, now or later (a bad address, header or body)."""
+    return isinstance(error, _MALFORMED)
+
+
+_MALFORMED = (
+    requests.exceptions.InvalidHeader,
+    requests.exceptions.InvalidJSONError,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    urllib3.exceptions.LocationValueError,
+    UnicodeError,
+)
+_REASONS: tuple[tuple[type[BaseException], str], ...] = (
+    (socket.gaierror, "its host name could not be resolved"),
+    (urllib3.exceptions.NameResolutionError, "its host name could not be resolved"),
+    (ConnectionRefusedError, "the connection was refused"),
+    (ssl.SSLError, "the TLS connection failed"),
+    (urllib3.exceptions.ConnectTimeoutError, f"no connection within {CONNECT_SECONDS:.0f} s"),
+    (http.client.RemoteDisconnected, "the connection was closed without an answer"),
+    (http.client.IncompleteRead, "the answer was cut off"),
+    (urllib3.exceptions.IncompleteRead, "the answer was cut off"),
+    (ConnectionError, "the connection was cut"),
+    (requests.exceptions.ContentDecodingError, "the answer was unreadable"),
+    (requests.exceptions.TooManyRedirects, "it redirected too often"),
+    (TimeoutError, "it did not answer in time"),
+    (urllib3.exceptions.TimeoutError, "it did not answer in time"),
+)
+
+
+def _reason(error: Exception) -> str:
+    """What happened, in our own words."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, _TooLargeError):
+            return f"the answer is too large, {cause}"
+        if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
+            return "the disk is full, so the answer could not be kept"
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its TLS certificate is not trusted ({cause.verify_message})"
+    for kind, words in _REASONS:
+        if any(isinstance(cause, kind) for cause in causes):
+            return words
+    if _malformed(error):
+        return "the request can't be built from this address and key; check the base URL and the API key"
+    return f"the connection failed ({type(error).__name__})"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and everything that it wraps, however the libraries nest it."""
+    waiting: list[BaseException] = [error]
+    seen: set[int] = set()
+    while waiting:
+        cause = waiting.pop(0)
+        if id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        nested = [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+        waiting += [entry for entry in nested if isinstance(entry, BaseException)]
