@@ -9,7 +9,7 @@ from video_production.errors import Problem
 from video_production.pipelines import graph
 from video_production.pipelines import provider_limits as limits
 from video_production.pipelines.asset_files import find_problem, text_of
-from video_production.pipelines.messages import Located, closest, listed
+from video_production.pipelines.messages import Located, closest, listed, nearest
 from video_production.pipelines.node_types import NODE_TYPES, RunwayConfig, VoiceoverConfig
 from video_production.pipelines.steps import Step
 
@@ -107,13 +107,15 @@ def _ordered_uses(step: Step) -> list[str]:
 def _ending(steps: Sequence[Step]) -> Iterator[Located]:
     """A pipeline ends in exactly one node that nobody uses, and that node makes a video.
 
-    Says nothing while a node has no id, or names one that isn't there: the real mistake is reported, and what hangs
-    loose because of it is no second one.
+    A misspelled reference counts for the node that it was probably meant for. Says nothing while a node has no id or
+    names one that nothing resembles: that mistake is reported, and what hangs loose because of it is no second one.
     """
-    ids = {step.id for step in steps}
-    if None in ids or any(not step.uses <= ids for step in steps):
+    ids = {step.id for step in steps if step.id}
+    uses = frozenset(use for step in steps for use in step.uses)
+    meant = [nearest(use, ids) for use in sorted(uses - ids)]
+    if any(step.id is None for step in steps) or None in meant:
         return
-    used = frozenset(use for step in steps for use in step.uses)
+    used = uses.union(str(id) for id in meant)
     loose = [step for step in steps if step.id not in used]
     last = len(steps)
     if len(loose) > 1:

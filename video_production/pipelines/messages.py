@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import difflib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, get_args
@@ -16,7 +15,7 @@ from video_production.errors import Problem
 from video_production.pipelines.node_base import Asset
 from video_production.pipelines.node_types import NODE_TYPES, NodeType
 
-__all__ = ["Located", "closest", "explain", "listed", "node_path", "type_choice", "value_range"]
+__all__ = ["Located", "closest", "explain", "listed", "nearest", "node_path", "type_choice", "value_range"]
 
 Located = tuple[int, Problem]
 """A problem and the index of its node in the document; -1 for the head of the document."""
@@ -24,9 +23,15 @@ Located = tuple[int, Problem]
 
 def closest(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` when one of `known` is near, else nothing. Upper and lower case don't matter."""
+    near = nearest(word, known)
+    return f"; did you mean '{near}'?" if near else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that looks most like `word`, where one does."""
     by_lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return f"; did you mean '{by_lower[near[0]]}'?" if near else ""
+    return by_lower[near[0]] if near else None
 
 
 def listed(words: Sequence[str], joint: str = "and") -> str:
@@ -63,8 +68,10 @@ def type_choice(given: object) -> str:
 
 
 def explain(data: dict[str, Any], document: type[BaseModel], errors: Iterable[ErrorDetails]) -> list[Located]:
-    """One problem for each of pydantic's errors about `data`."""
-    return [_Explanation(data, document, error).located() for error in errors]
+    """One problem for each of pydantic's errors about `data`; a misspelled key is not reported as missing too."""
+    explanations = [_Explanation(data, document, error) for error in errors]
+    misspelled = {explanation.meant() for explanation in explanations}
+    return [one.located() for one in explanations if one.error["type"] != "missing" or one.keys not in misspelled]
 
 
 class _Explanation:
@@ -82,6 +89,11 @@ class _Explanation:
         self.owner = self._owner(document)
         self.key = str(self.keys[-1])
         self.field = _field(self.owner, self.key)
+
+    def meant(self) -> tuple[int | str, ...] | None:
+        """The location of the key that an unknown key was probably meant to be."""
+        near = nearest(self.key, self._known()) if self.error["type"] == "extra_forbidden" else None
+        return (*self.keys[:-1], near) if near else None
 
     def located(self) -> Located:
         explainers: dict[str, Callable[[], str]] = {
@@ -163,6 +175,9 @@ class _Explanation:
     def _meaning(self) -> str:
         return (self.field.description or "").replace("`", "'") if self.field else ""
 
+    def _known(self) -> list[str]:
+        return [str(field.alias) for field in self.owner.model_fields.values()] if self.owner else []
+
     def _missing(self) -> str:
         if self.section == "inputs" and self.kind and self.key in self.kind.slots:
             slot = self.kind.slots[self.key]
@@ -173,7 +188,7 @@ class _Explanation:
         return f"'{self.key}' is missing. {self._meaning()}".rstrip()
 
     def _unknown(self) -> str:
-        known = [str(field.alias) for field in self.owner.model_fields.values()] if self.owner else []
+        known = self._known()
         place = self._right_place()
         if place:
             return f"'{self.key}' is in the wrong place: it belongs under {place}."
@@ -241,7 +256,7 @@ class _Explanation:
     def _not_text(self) -> str:
         if isinstance(self.value, bool):
             return "must be text, but YAML reads yes, no, on and off without quotes as true or false. Put it in quotes."
-        if isinstance(self.value, int | float | datetime.date):
+        if isinstance(self.value, int | float):
             return f"must be text, but is {_described(self.value)}. Put it in quotes."
         what = "the id of a node" if self.section == "inputs" else "text"
         return f"must be {what}, but is {_described(self.value)}."
@@ -292,8 +307,6 @@ def _described(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return f"the number {value}"
-    if isinstance(value, datetime.date):
-        return f"the date {value}"
     if isinstance(value, str):
         return f"the text '{value if len(value) <= 60 else value[:57] + '…'}'"
     return "a list" if isinstance(value, list) else "a mapping"

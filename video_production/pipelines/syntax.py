@@ -114,7 +114,10 @@ def _repetition(key: object, line: int, first: int) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which would silently keep the last of two equal keys, and here notes them instead."""
+    """PyYAML's safe loader without two traps: of equal keys it kept the last, and it read 16:9 as the number 969.
+
+    Repeated keys are noted. Ratios, times and dates stay text, as in YAML 1.2; yes, no, on and off stay booleans.
+    """
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -130,6 +133,19 @@ class _Loader(yaml.SafeLoader):
                     self.repeated.append(_repetition(key.value, line, first[key.value]))
                 first.setdefault(key.value, line)
         return node
+
+
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_FLOAT = re.compile(
+    r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+_REPLACED = {f"tag:yaml.org,2002:{name}" for name in ("int", "float", "timestamp")}
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _REPLACED]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(f"(?:{_FLOAT.pattern})$"), list("-+0123456789."))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(f"(?:{_INT.pattern})$"), list("-+0123456789"))
 
 
 def _parse_yaml(text: str) -> Any:
@@ -148,8 +164,6 @@ def _parse_yaml(text: str) -> Any:
         ) from error
     except RecursionError as error:
         raise _Unreadable("The document is nested too deeply.") from error
-    except ValueError as error:  # a date such as 2026-13-45
-        raise _Unreadable(f"A value looks like a date but is none ({error}). Put it in quotes.") from error
     if loader.repeated:
         raise _Unreadable(*loader.repeated)
     if data is None:
