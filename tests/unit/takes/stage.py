@@ -30,7 +30,7 @@ LIFE = 300.0
 
 @dataclass
 class ObedientProvider:
-    """`answers` are what `submit` does next: a Submission to return or an error to raise; `sent` holds what was sent."""
+    """`answers` are what `submit` does next: a Submission to return or an error to raise."""
 
     answers: list[Any] = field(default_factory=list)
     progress: list[Any] = field(default_factory=list)

@@ -431,6 +431,7 @@ def test_paying_again_leaves_the_old_attempt_unknown_in_the_ledger(stage: Stage)
     take = stage.take()
     stage.takes.release(take, "ada", "not in the history")
     stage.nodes.retry("lesson", "voice", "retry")
+    stage.now += 1
     stage.provider.answers = [Submission("job-2")]
     assert stage.buyer().submit(stage.claim("p2")).status == "waiting"
     assert stage.ledger() == ["a1:reserved", "a1:unknown", "a2:reserved", "a2:submitted"]

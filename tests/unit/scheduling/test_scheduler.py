@@ -1,0 +1,194 @@
+"""The scheduler: what is claimed, what is started again, and how a pipeline ends."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from tests.unit.conftest import TableNames
+from tests.unit.graphs import node, text_output, write
+from tests.unit.scheduling.machines import Machines
+from video_production.errors import RequestError
+from video_production.nodes.model import Desired, NodeStatus, Output
+from video_production.nodes.table import Claim, NodeTable
+from video_production.scheduling.failures import Failure
+from video_production.scheduling.scheduler import Scheduler
+
+GRAPH = [node("s", "asset"), node("a", inputs=["s"]), node("b", inputs=["s"]), node("c", inputs=["a", "b"])]
+MADE = Output("video", "v.mp4", 1, "00" * 32, "bucket", duration=1.0)
+
+
+class World:
+    def __init__(self, dynamodb: Any, name: str) -> None:
+        self.now = 5000.0
+        self.machines = Machines()
+        self.nodes = NodeTable(dynamodb, name, clock=lambda: self.now)
+        ids = (f"p{number}" for number in itertools.count(1))
+        self.scheduler = Scheduler(
+            self.nodes, self.machines, "arn:node", clock=lambda: self.now, new_id=lambda: next(ids)
+        )
+        write(self.nodes, GRAPH, {"s": text_output()})
+
+    def advance(self) -> str | None:
+        return self.scheduler.advance("lesson")
+
+    def status(self) -> dict[str, str]:
+        return {node_id: str(entry.status) for node_id, entry in self.nodes.load("lesson")[1].items()}
+
+    def claim_of(self, node_id: str) -> Claim:
+        found = self.nodes.node("lesson", node_id)
+        assert found is not None
+        assert found.process_uuid
+        return Claim("lesson", node_id, found.process_uuid)
+
+    def complete(self, node_id: str) -> None:
+        claim = self.claim_of(node_id)
+        self.nodes.complete(claim, MADE)
+        self.machines.close(claim.process_uuid)
+
+
+@pytest.fixture
+def world(dynamodb: Any, tables: TableNames) -> World:
+    return World(dynamodb, tables.nodes)
+
+
+def test_ready_nodes_start_at_once_and_others_wait_for_them(world: World) -> None:
+    assert world.advance() is None
+    assert world.machines.nodes() == ["a", "b"]
+    world.complete("a")
+    assert world.advance() is None
+    assert world.machines.nodes() == ["b"]
+    world.complete("b")
+    assert world.advance() is None
+    assert world.machines.nodes() == ["c"]
+    world.complete("c")
+    assert world.advance() == "completed"
+    assert world.advance() == "completed"
+    assert len(world.machines.started) == 3
+
+
+def test_the_input_of_an_execution_holds_ids_only(world: World) -> None:
+    world.advance()
+    event = world.machines.running[world.claim_of("a").process_uuid]
+    assert event == {
+        "arn": "arn:node",
+        "pipeline_id": "lesson",
+        "node_id": "a",
+        "process_uuid": world.claim_of("a").process_uuid,
+    }
+
+
+def test_a_failed_node_blocks_only_what_depends_on_it(world: World) -> None:
+    world.advance()
+    world.scheduler.fail(world.claim_of("a"), Failure("MediaError", "Broken."))
+    assert world.advance() is None
+    world.complete("b")
+    assert world.advance() == "failed"
+    pipeline = world.nodes.pipeline("lesson")
+    assert pipeline is not None
+    assert pipeline.outcome is not None
+    assert (pipeline.outcome.failed, pipeline.outcome.blocked) == (("a",), ("c",))
+
+
+def test_a_claim_whose_execution_never_started_is_started_after_a_while(world: World) -> None:
+    world.advance()
+    claim = world.claim_of("a")
+    del world.machines.running[claim.process_uuid]
+    world.now += 119
+    world.advance()
+    assert world.machines.nodes() == ["b"]
+    world.now += 2
+    world.advance()
+    assert world.machines.nodes() == ["a", "b"]
+    assert world.claim_of("a") == claim
+
+
+def test_a_running_execution_is_left_alone(world: World) -> None:
+    world.advance()
+    world.now += 500
+    world.advance()
+    assert len(world.machines.started) == 2
+    assert world.status()["a"] == "in_progress"
+
+
+def test_a_node_whose_execution_closed_gets_a_new_one(world: World) -> None:
+    world.advance()
+    old = world.claim_of("a")
+    world.machines.close(old.process_uuid)
+    world.now += 121
+    world.advance()
+    assert world.claim_of("a") != old
+    assert world.machines.nodes() == ["a", "b"]
+
+
+def test_a_node_that_never_reports_an_end_is_not_restarted_for_ever(world: World) -> None:
+    world.advance()
+    for _ in range(6):
+        world.machines.close(world.claim_of("a").process_uuid)
+        world.now += 121
+        world.advance()
+    assert world.status()["a"] == "failed"
+    found = world.nodes.node("lesson", "a")
+    assert found is not None
+    assert "started 6 times" in found.metadata["error"]
+
+
+def test_cancelling_claims_nothing_more_and_ends_when_nothing_runs(world: World) -> None:
+    world.advance()
+    world.nodes.set_desired("lesson", Desired.CANCELLED)
+    world.complete("a")
+    assert world.advance() is None
+    world.complete("b")
+    assert world.advance() == "cancelled"
+    assert world.status()["c"] == "pending"
+
+
+def test_while_a_pipeline_is_edited_nothing_is_claimed(world: World) -> None:
+    world.nodes.begin_edit("lesson")
+    assert world.advance() is None
+    assert world.machines.nodes() == []
+
+
+def test_two_schedulers_start_a_node_once(world: World) -> None:
+    pipeline, _ = world.nodes.load("lesson")
+    assert pipeline is not None
+    world.advance()
+    assert world.nodes.claim(pipeline, "a", "other") is None
+    assert world.status()["a"] == NodeStatus.IN_PROGRESS
+
+
+def test_an_unknown_pipeline_is_named(world: World) -> None:
+    with pytest.raises(RequestError, match="There is no pipeline 'nope'"):
+        world.scheduler.advance("nope")
+
+
+@pytest.mark.parametrize(
+    ("event", "error_type", "message"),
+    [
+        (
+            {"Error": "MediaError", "Cause": '{"errorType": "MediaError", "errorMessage": "clip.mp4 is cut off."}'},
+            "MediaError",
+            "clip.mp4 is cut off.",
+        ),
+        (
+            {"Error": "KeyError", "Cause": '{"errorType": "KeyError", "errorMessage": "\'x\'\\nmore"}'},
+            "KeyError",
+            "An unexpected error ended its work: KeyError: 'x'",
+        ),
+        (
+            {"Error": "Polling.LimitReached", "Cause": "The provider had not finished."},
+            "Polling.LimitReached",
+            "The provider had not finished when the time for waiting was over; the job is kept, so a retry goes on "
+            "waiting for it without paying again.",
+        ),
+        (
+            {"Error": "Sandbox.Timedout", "Cause": '{"errorMessage": "2026 x Task timed out after 3.00 seconds"}'},
+            "Sandbox.Timedout",
+            "It ran longer than its function's time limit; make the inputs shorter, then retry.",
+        ),
+    ],
+)
+def test_what_step_functions_tells_becomes_one_sentence(event: dict[str, str], error_type: str, message: str) -> None:
+    assert Failure.from_event(event) == Failure(error_type, message)
