@@ -13,17 +13,17 @@ __all__ = ["AudioTrack", "MediaInfo", "VideoTrack"]
 class VideoTrack:
     """The picture of a file. `stream` is FFmpeg's N in `0:v:N`.
 
-    `width`/`height` are coded pixels before `rotation` (degrees clockwise: 0, 90, 180, 270); `mirrored` means that the
-    picture is flipped left to right before it is rotated. FFmpeg applies both when it decodes. `frames` counts samples
-    that are presented (inside the edit); for containers that are not ours it counts packets. `frame_rate` is the average
-    over them. `start` and `duration` are seconds on the movie timeline. `constant_rate` is true when every frame lasts
-    equally long (the last one may differ). `pixel_format` is FFmpeg's name, "" when unknown. `color` is (primaries,
-    transfer, matrix, full range) as in ISO 23091-2, or None when untagged. `sample_entry` is the track's `stsd` entry
-    as bytes ("avc1"/"hvc1"/… box) without what makes no difference to a decoder (bit rates, compressor name, SEI), to be
-    compared byte for byte; empty for files that our MP4 reader does not read. `starts_with_key` is true when the first
-    presented frame is a sync sample that is also first in the track. `timescale` is ticks per second (0 when unknown).
-    `reorder` is the depth of frame reordering in ticks. `edits` counts the edit list's entries that show something (0:
-    no edit list).
+    `width`/`height` are coded pixels before `rotation` (degrees clockwise: 0, 90, 180, 270); `mirrored` means that
+    the picture is flipped left to right before it is rotated. FFmpeg applies both when it decodes. `frames` counts
+    samples that are presented (inside the edit); for containers that are not ours it counts packets. `frame_rate` is
+    the average over them. `start` and `duration` are seconds on the movie timeline. `constant_rate` is true when
+    every frame lasts equally long (the last one may differ). `pixel_format` is FFmpeg's name, "" when unknown.
+    `color` is (primaries, transfer, matrix, full range) as in ISO 23091-2, or None when untagged. `sample_entry` is
+    the track's `stsd` entry as bytes ("avc1"/"hvc1"/… box) without what makes no difference to a decoder (bit rates,
+    compressor name, SEI), to be compared byte for byte; empty for files that our MP4 reader does not read.
+    `starts_with_key` is true when the first presented frame is a sync sample that is also first in the track.
+    `timescale` is ticks per second (0 when unknown). `reorder` is the depth of frame reordering in ticks. `edits`
+    counts the edit list's entries that show something (0: no edit list).
     """
 
     codec: str
