@@ -1,0 +1,60 @@
+"""The cloud's own process: `python -m local_cloud --home DIR`, options as JSON on standard input.
+
+It serves until nobody uses it any more (see `state.py`) or it is told to end (SIGTERM, SIGINT). The command line starts
+it; by hand, `jiki-video up` is the way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from local_cloud.cloud import CloudOptions, LocalCloud
+from local_cloud.state import FileLock, StateFolder
+from video_production.errors import VideoProductionError
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m local_cloud")
+    parser.add_argument("--home", type=Path, required=True, help="the state folder")
+    home: Path = parser.parse_args().home
+    options = json.loads(sys.stdin.read() or "{}")
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        cloud = LocalCloud.start(home, CloudOptions(**_typed(options)))
+    except VideoProductionError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    threading.Thread(target=_wait_until_unused, args=(StateFolder(home), ended), daemon=True).start()
+    ended.wait()
+    cloud.close()
+    sys.stderr.flush()
+    # Threads of interrupted executions may still wait for answers that will never come.
+    os._exit(0)
+
+
+def _typed(options: dict[str, Any]) -> dict[str, Any]:
+    typed = dict(options)
+    if "prewarm" in typed:
+        typed["prewarm"] = tuple(typed["prewarm"])
+    if "checkout" in typed:
+        typed["checkout"] = Path(typed["checkout"])
+    return typed
+
+
+def _wait_until_unused(state: StateFolder, ended: threading.Event) -> None:
+    """Users hold the lock together; getting it alone means that the last is gone, and keeps new ones waiting."""
+    FileLock(state.users_lock).wait_to_own()
+    ended.set()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""The local cloud: AWS on a laptop, in one process of its own.
+
+moto serves DynamoDB, Step Functions, Lambda's API, Secrets Manager and Logs; behind the gateway, tables are journaled;
+functions run in sandboxes; S3 is on disk; stand-ins are child processes. Nothing of it outlives the process, and what
+was answered before it ends (also by SIGKILL) is there at the next start.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local_cloud import moto_patches
+from local_cloud.functions import ACCESS_KEY, NAMES, SECRET_KEY, Endpoints, functions
+from local_cloud.gateway import Gateway
+from local_cloud.journal import Journal, compact, read_tables
+from local_cloud.lambda_host import LambdaHost
+from local_cloud.machines import machine_definitions
+from local_cloud.stand_in import StandIn
+from local_cloud.state import CloudInfo, FileLock, StateFolder
+from video_production.errors import OperatorError
+
+__all__ = ["CHECKOUT", "CloudOptions", "LocalCloud"]
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+DRAFT_KEY = "draft-key"
+"""What the stand-ins take for a valid API key."""
+PROVIDERS = ("elevenlabs",)
+LOG_LIMIT = 1 << 20
+"""Bytes from which cloud.log starts anew."""
+
+KEY_NAMES = {NAMES.nodes_table: ("pipeline_id", "id"), NAMES.takes_table: ("take_id", "record")}
+
+
+@dataclass(frozen=True, slots=True)
+class CloudOptions:
+    """How a cloud is started.
+
+    `live` maps a provider to its API key; every other provider is a stand-in. `prewarm` names the roles whose sandboxes
+    are started ahead. `checkout` holds the functions, the library and the state machines.
+    """
+
+    live: Mapping[str, str] = field(default_factory=dict)
+    prewarm: tuple[str, ...] = ()
+    checkout: Path = CHECKOUT
+
+
+class LocalCloud:
+    """A running cloud. Make one with `start`; it ends with `close`."""
+
+    def __init__(self, info: CloudInfo, parts: ExitStack) -> None:
+        self.info = info
+        self._parts = parts
+
+    @classmethod
+    def start(cls, home: Path, options: CloudOptions) -> LocalCloud:
+        """Bring everything up; ready on return. Raises OperatorError (folder in use, journal damaged, no stand-in)."""
+        state = StateFolder(home)
+        with ExitStack() as parts:
+            info = _start_parts(state, options, parts)
+            state.announce(info)
+            parts.callback(state.cloud_json.unlink, missing_ok=True)
+            return cls(info, parts.pop_all())
+
+    def close(self) -> None:
+        """End everything, in the opposite order."""
+        self._parts.close()
+
+
+def _start_parts(state: StateFolder, options: CloudOptions, parts: ExitStack) -> CloudInfo:
+    _lock(state, parts)
+    shutil.rmtree(state.sandboxes, ignore_errors=True)
+    if state.log.exists() and state.log.stat().st_size > LOG_LIMIT:
+        os.truncate(state.log, 0)
+    state.cloud_json.unlink(missing_ok=True)
+    _link_layer(state.layer_bin)
+    stand_ins = {
+        provider: parts.enter_context(StandIn(provider, state.stand_in(provider), options.checkout, state.layer_bin))
+        for provider in PROVIDERS
+        if provider not in options.live
+    }
+    compact(state.journal)
+    tables = read_tables(state.journal)
+    journal = parts.enter_context(Journal(state.journal, durable=bool(options.live)))
+
+    server = _Server()
+    parts.callback(server.close)
+    moto_patches.prepare(server.port)
+    from local_cloud import backend  # only now: importing moto fixes its settings
+    from local_cloud.s3 import DiskS3
+
+    store = backend.MotoTables(KEY_NAMES)
+    store.load(tables)
+    s3 = DiskS3(state.s3, ACCESS_KEY, SECRET_KEY).serve("127.0.0.1", 0)
+    parts.callback(s3.close)
+    for provider in PROVIDERS:
+        backend.create_secret(NAMES.secret(provider), options.live.get(provider, DRAFT_KEY))
+
+    endpoints = Endpoints(server.url, s3.url, {name: each.url() for name, each in stand_ins.items()})
+    table = functions(endpoints, frozenset(options.live))
+    backend.create_functions(table.values())
+    for name, definition in machine_definitions(options.checkout / "workflows", table).items():
+        backend.create_machine(name, definition)
+    host = LambdaHost(
+        table.values(),
+        code_roots=(options.checkout,),
+        watched=(options.checkout / "functions", options.checkout / "video_production"),
+        folder=state.sandboxes,
+        layer_bin=state.layer_bin,
+        logs=backend.write_logs,
+    )
+    parts.callback(host.close)
+    moto_patches.install(host.invoke)
+
+    gateway = Gateway(backend.moto_app(), store, journal, KEY_NAMES)
+    server.open(gateway)
+    # The door closes first: what fails while the rest is ending must not be written down as a failure.
+    parts.callback(gateway.close)
+    for role in options.prewarm:
+        host.prewarm(table[role].name)
+    return CloudInfo(os.getpid(), endpoints, tuple(options.live))
+
+
+def _lock(state: StateFolder, parts: ExitStack) -> None:
+    state.root.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(state.cloud_lock)
+    parts.callback(lock.close)
+    # A moment's patience: whoever looks whether a cloud lives here holds the lock for an instant.
+    if not lock.own(wait=1.0):
+        raise OperatorError(f"A local cloud is running in {state.root} already.")
+
+
+def _link_layer(folder: Path) -> None:
+    """What the FFmpeg layer is on AWS: `ffmpeg` in a folder of its own on the functions' PATH."""
+    link = folder / "ffmpeg"
+    if link.exists():
+        return
+    import imageio_ffmpeg  # only when needed: it starts FFmpeg to see that it works
+
+    folder.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+class _Server:
+    """moto's HTTP server: takes its port at once, serves once opened."""
+
+    def __init__(self) -> None:
+        from werkzeug.serving import make_server
+
+        self._server = make_server("127.0.0.1", 0, app=_not_open, threaded=True)
+        self._thread: threading.Thread | None = None
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_port)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def open(self, app: Any) -> None:
+        self._server.app = app
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="moto")
+        self._thread.start()
+
+    def close(self) -> None:
+        if self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+
+def _not_open(environ: Any, start_response: Any) -> list[bytes]:  # noqa: ARG001
+    start_response("503 Service Unavailable", [])
+    return []
