@@ -8,17 +8,24 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from video_production.errors import OperatorError
 
-__all__ = ["ENVIRONMENTS", "LOCAL", "FunctionSettings", "Mode", "Names", "ProviderSettings"]
+__all__ = ["ENVIRONMENTS", "LOCAL", "FunctionSettings", "Mode", "Names", "ProviderSettings", "local_home"]
 
 ENVIRONMENTS = ("development", "staging", "production")
 LOCAL = "local"
 """The environment on a laptop. `development` is an AWS environment."""
 
 Mode = Literal["live", "draft"]
+
+
+def local_home(checkout: Path, variables: Mapping[str, str] | None = None) -> Path:
+    """Where the local cloud keeps its state: `$JIKI_VIDEO_HOME`, or `.jiki-video` in the checkout."""
+    given = (os.environ if variables is None else variables).get("JIKI_VIDEO_HOME")
+    return Path(given).expanduser().absolute() if given else checkout / ".jiki-video"
 
 
 @dataclass(frozen=True, slots=True)

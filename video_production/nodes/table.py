@@ -7,7 +7,7 @@ A claimed node is fenced by its `process_uuid`. A writer without the current one
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from video_production.errors import RequestError, Superseded
 from video_production.nodes.model import Desired, Node, NodeStatus, Outcome, Output, Pipeline
 from video_production.tables import Check, ConditionFailed, Put, Table, Update, transact
 
-__all__ = ["PIPELINE_ITEM", "Claim", "NodeTable"]
+__all__ = ["PIPELINE_ITEM", "Claim", "NodeTable", "read_items"]
 
 PIPELINE_ITEM = "#pipeline"
 _OWNED = "{process_uuid} = :mine AND {status} = :in_progress"
@@ -54,16 +54,7 @@ class NodeTable:
 
     def load(self, pipeline_id: str) -> tuple[Pipeline | None, dict[str, Node]]:
         """The pipeline and its nodes, read consistently, nodes in document order."""
-        pipeline: Pipeline | None = None
-        nodes: dict[str, Node] = {}
-        for item in self.table.query("pipeline_id", pipeline_id):
-            if item["id"] == PIPELINE_ITEM:
-                pipeline = _pipeline(item)
-            else:
-                nodes[item["id"]] = _node(item)
-        if pipeline:
-            nodes = {node_id: nodes[node_id] for node_id in pipeline.node_ids if node_id in nodes}
-        return pipeline, nodes
+        return read_items(self.table.query("pipeline_id", pipeline_id))
 
     def pipeline(self, pipeline_id: str) -> Pipeline | None:
         item = self.table.get(self._pipeline_key(pipeline_id))
@@ -356,6 +347,21 @@ class NodeTable:
 
     def _pipeline_key(self, pipeline_id: str) -> dict[str, str]:
         return {"pipeline_id": pipeline_id, "id": PIPELINE_ITEM}
+
+
+def read_items(items: Iterable[Mapping[str, Any]]) -> tuple[Pipeline | None, dict[str, Node]]:
+    """One partition of the table as a pipeline and its nodes, in document order."""
+    pipeline: Pipeline | None = None
+    nodes: dict[str, Node] = {}
+    for item in items:
+        if item["id"] == PIPELINE_ITEM:
+            pipeline = _pipeline(item)
+        else:
+            nodes[item["id"]] = _node(item)
+    if pipeline:
+        known = {node_id: nodes.pop(node_id) for node_id in pipeline.node_ids if node_id in nodes}
+        nodes = {**known, **nodes}
+    return pipeline, nodes
 
 
 def _owner_values(claim: Claim) -> dict[str, Any]:

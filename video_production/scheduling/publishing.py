@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from video_production.errors import DocumentError, Problem
-from video_production.nodes.model import MediaType, Node, NodeStatus, Output, Pipeline
+from video_production.nodes.model import Desired, MediaType, Node, NodeStatus, Output, Pipeline
 from video_production.nodes.table import NodeTable
 from video_production.pipelines.graph import descendants, final_nodes
 from video_production.storage import Storage, parse_s3_url
 
-__all__ = ["Publication", "Publisher"]
+__all__ = ["Publication", "Publisher", "compare"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,47 @@ class Publication:
     affected: tuple[str, ...]
     reused: tuple[str, ...]
     removed: tuple[str, ...]
+    nothing_to_do: bool = False
+
+
+def compare(
+    wanted: Sequence[Node],
+    pipeline: Pipeline,
+    before_pipeline: Pipeline | None,
+    before: Mapping[str, Node],
+    *,
+    fresh: bool = False,
+) -> Publication:
+    """What publishing `wanted` (structure, in topological order) over `before` would do."""
+    moved = before_pipeline is not None and (before_pipeline.bucket, before_pipeline.prefix) != (
+        pipeline.bucket,
+        pipeline.prefix,
+    )
+    structures = {node.id: _structure(node, pipeline) for node in wanted}
+    new = {node_id for node_id in structures if node_id not in before}
+    changed = {
+        node_id
+        for node_id, node in structures.items()
+        if node_id in before and (fresh or moved or not _same_structure(before[node_id], node))
+    }
+    removed = [node_id for node_id in before if node_id not in structures]
+    redo = new | changed
+    affected = descendants({node.id: node.input_ids for node in structures.values()}, redo) - redo
+    retitled = any(node.id in before and before[node.id].title != node.title for node in structures.values())
+    unfinished = before_pipeline is None or before_pipeline.desired == Desired.EDITING
+
+    def in_order(ids: Collection[str]) -> tuple[str, ...]:
+        return tuple(node_id for node_id in structures if node_id in ids)
+
+    return Publication(
+        revision=None,
+        new=in_order(new),
+        changed=in_order(changed),
+        affected=in_order(affected),
+        reused=in_order(structures.keys() - redo - affected),
+        removed=tuple(removed),
+        nothing_to_do=not (redo or removed or retitled or unfinished),
+    )
 
 
 class Publisher:
@@ -47,45 +88,24 @@ class Publisher:
     def publish(self, wanted: Sequence[Node], pipeline: Pipeline, *, fresh: bool = False) -> Publication:
         """Write `wanted` (structure, in topological order) as `pipeline`. `fresh` forgets every finished node."""
         before_pipeline, before = self.nodes.load(pipeline.id)
-        moved = before_pipeline is not None and (before_pipeline.bucket, before_pipeline.prefix) != (
-            pipeline.bucket,
-            pipeline.prefix,
-        )
-        structures = {node.id: replace(node, pipeline_id=pipeline.id, asset=_stored_asset(node)) for node in wanted}
-        new = [node_id for node_id in structures if node_id not in before]
-        changed = [
-            node_id
-            for node_id, node in structures.items()
-            if node_id in before and (fresh or moved or not _same_structure(before[node_id], node))
-        ]
-        removed = [node_id for node_id in before if node_id not in structures]
-        edges = {node.id: node.input_ids for node in structures.values()}
-        redo = set(new) | set(changed)
-        affected = [node_id for node_id in structures if node_id in descendants(edges, redo) - redo]
-        retitled = [node.id for node in wanted if node.id in before and before[node.id].title != node.title]
-        publication = Publication(
-            None,
-            tuple(new),
-            tuple(changed),
-            tuple(affected),
-            tuple(node_id for node_id in structures if node_id not in redo and node_id not in affected),
-            tuple(removed),
-        )
-        unfinished = before_pipeline is None or before_pipeline.desired == "editing"
-        if not (redo or removed or retitled or unfinished):
+        publication = compare(wanted, pipeline, before_pipeline, before, fresh=fresh)
+        if publication.nothing_to_do:
             return publication
+        structures = {node.id: _structure(node, pipeline) for node in wanted}
+        redo = {*publication.new, *publication.changed}
+        retitled = {node.id for node in wanted if node.id in before and before[node.id].title != node.title}
         self.nodes.begin_edit(pipeline.id)
         for node_id in structures:  # state first: after an interruption a node that is still to be reset still differs
-            if node_id in redo or node_id in affected:
+            if node_id in redo or node_id in publication.affected:
                 self.nodes.reset(pipeline.id, node_id)
         for node in wanted:
             if node.id in redo or node.id in retitled:
                 self.nodes.save_structure(structures[node.id])
             if node.type == "asset" and (node.id in redo or before[node.id].status != NodeStatus.COMPLETED):
                 self.nodes.provide_asset(pipeline.id, node.id, self._upload(node, pipeline))
-        for node_id in removed:
+        for node_id in publication.removed:
             self.nodes.remove(pipeline.id, node_id)
-        final = pipeline.final_node or final_nodes(edges)[0]
+        final = pipeline.final_node or final_nodes({node.id: node.input_ids for node in wanted})[0]
         revision = self.nodes.publish(replace(pipeline, node_ids=tuple(structures), final_node=final))
         return replace(publication, revision=revision)
 
@@ -118,6 +138,10 @@ class Publisher:
 
     def _key(self, pipeline: Pipeline, node_id: str, sha256: str, suffix: str) -> str:
         return f"{pipeline.prefix}{pipeline.id}/assets/{node_id}/{sha256[:16]}{suffix}"
+
+
+def _structure(node: Node, pipeline: Pipeline) -> Node:
+    return replace(node, pipeline_id=pipeline.id, asset=_stored_asset(node))
 
 
 def _stored_asset(node: Node) -> dict[str, Any] | None:

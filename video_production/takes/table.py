@@ -18,7 +18,7 @@ from video_production.providers.interface import Made, Price
 from video_production.tables import Check, ConditionFailed, Put, Table, Update, transact
 from video_production.takes.model import LedgerEvent, Take, TakeAttempt, TakeState
 
-__all__ = ["TakeTable"]
+__all__ = ["TAKE", "TakeTable", "read_take"]
 
 TAKE = "take"
 _CURRENT = "{attempt} = :attempt"
@@ -37,7 +37,7 @@ class TakeTable:
 
     def get(self, take_id: str) -> Take | None:
         item = self.table.get(self._key(take_id))
-        return _take(item) if item else None
+        return read_take(item) if item else None
 
     def bound_to(self, provider: str, external_id: str) -> str | None:
         """The take that an external id belongs to, if any."""
@@ -318,7 +318,8 @@ def _made_item(made: Made) -> dict[str, Any]:
     }
 
 
-def _take(item: Mapping[str, Any]) -> Take:
+def read_take(item: Mapping[str, Any]) -> Take:
+    """A take from its item."""
     made = item.get("made")
     price = Price(float(item["quantity"]), item["unit"], float(item["usd"]))
     return Take(
