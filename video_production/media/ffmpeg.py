@@ -22,11 +22,11 @@ _CHUNK = 64 << 10
 
 _CONTEXT = re.compile(r"^(\[[^\]]*\] *)+")
 _NOISE = re.compile(
-    r"^(Conversion failed|Exiting|frame=|size=|video:|Last message repeated|Nothing was written|Terminating|Task finished|"
-    r"Failed to inject|Error (opening|selecting|initializing|reinitializing|sending|submitting|muxing|writing|closing) |"
-    r"Error while (opening|filtering|processing)|Could not open encoder before EOF|Output file is empty|Press \[q\]|"
-    r"Finishing stream|Received |Qavg|kb/s:|Statistics:|Parsed_|Stream #|Stream mapping|Input #|Output #|Metadata:|"
-    r"Duration:|Side data:|\w+ +: )"
+    r"^(Conversion failed|Exiting|frame=|size=|video:|Last message repeated|Nothing was written|Terminating|"
+    r"Task finished|Failed to inject|Error (opening|selecting|(re)?initializing|sending|submitting|muxing|writing|"
+    r"closing) |Error while (opening|filtering|processing)|Could not open encoder before EOF|Output file is empty|"
+    r"Press \[q\]|Finishing stream|Received |Qavg|kb/s:|Statistics:|Parsed_|Stream #|Stream mapping|Input #|"
+    r"Output #|Metadata:|Duration:|Side data:|\w+ +: )"
 )
 _INPUT_AT_FAULT = (
     "Invalid data found",

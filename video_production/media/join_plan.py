@@ -185,7 +185,15 @@ def _majority(infos: Sequence[MediaInfo], value: Callable[[MediaInfo], Value]) -
 def _frame_rate(info: MediaInfo) -> Fraction:
     """The rate that a clip votes for: its own where its picture could be copied, else the nearest house rate."""
     video = _video(info)
-    return video.frame_rate if not _own_obstacles(info) else snap_frame_rate(video.frame_rate)
+    return _rate(video) if not _own_obstacles(info) else snap_frame_rate(video.frame_rate)
+
+
+def _rate(video: VideoTrack) -> Fraction:
+    """The clip's frame rate, freed of its timescale's rounding: a house rate when its frames lie on that grid."""
+    house = snap_frame_rate(video.frame_rate)
+    drift = abs((video.frames - 1) * (1 / video.frame_rate - 1 / house))
+    on_grid = video.constant_rate and video.timescale and drift <= Fraction(3, 2 * video.timescale)
+    return house if on_grid else video.frame_rate
 
 
 def _origin(info: MediaInfo) -> Fraction:
@@ -199,7 +207,7 @@ def _origin(info: MediaInfo) -> Fraction:
 def _own_obstacles(info: MediaInfo) -> list[str]:
     """Why a clip's picture can't be copied, whatever it is joined with; empty when nothing speaks against it."""
     video = _video(info)
-    half_frame = 1 / video.frame_rate / 2
+    half_frame = 1 / _rate(video) / 2
     found: list[str] = []
     if video.codec != "h264":
         found.append(_codec_name(video.codec))
@@ -215,7 +223,7 @@ def _own_obstacles(info: MediaInfo) -> list[str]:
         found.append("HDR")
     if not video.constant_rate:
         found.append("variable frame rate")
-    elif abs(video.duration - video.frames / video.frame_rate) > half_frame:
+    elif abs(video.duration - video.frames / _rate(video)) > half_frame:
         found.append("last frame held")
     if not video.starts_with_key:
         found.append("cut inside a group of pictures")
@@ -236,8 +244,8 @@ def _obstacles(info: MediaInfo, picture: Picture) -> list[str]:
     elif not video.rotation and (video.width, video.height) != size and video.pixel_aspect == 1:
         found.append(f"odd size {video.width}×{video.height}")
     own = _own_obstacles(info)
-    if video.frame_rate != picture.frame_rate and "variable frame rate" not in own:
-        own.append(f"{_decimal(video.frame_rate)} fps")
+    if _rate(video) != picture.frame_rate and "variable frame rate" not in own:
+        own.append(f"{_decimal(_rate(video))} fps")
     return found + own
 
 
@@ -247,7 +255,7 @@ def _sound_overhang(info: MediaInfo) -> Fraction:
     if audio is None:
         return Fraction(0)
     overhang = audio.start + audio.duration - (video.start + video.duration)
-    return overhang if overhang > min(1 / video.frame_rate, _MOST_SOUND_CUT) else Fraction(0)
+    return overhang if overhang > min(1 / _rate(video), _MOST_SOUND_CUT) else Fraction(0)
 
 
 def _plan_input(clip: PlannedInput, picture: Picture, obstacles: list[str], *, before: int) -> InputPlan:
