@@ -60,14 +60,6 @@ def _not_retired(model: Any) -> Any:
     return model
 
 
-def _not_raw(name: Any) -> Any:
-    if isinstance(name, str) and name.startswith(limits.RAW_FORMATS):
-        raise sentence(
-            f"'{name}' is sound without a header, which no later step could read. Use a 'wav_' or 'mp3_' format."
-        )
-    return name
-
-
 class VoiceoverConfig(Config):
     """How it is spoken. What is left out and has no default here is the voice's own setting at ElevenLabs."""
 
@@ -87,9 +79,9 @@ class VoiceoverConfig(Config):
         pattern=r"^[a-z]{2}$",
         description="Two letters (ISO 639-1) such as `en`. Found by the model when left out.",
     )
-    output_format: Annotated[limits.OutputFormat, BeforeValidator(_not_raw)] = Field(
+    output_format: limits.OutputFormat = Field(
         default="mp3_44100_128",
-        description="Codec, sampling rate and bit rate. `mp3_44100_192`, `wav_44100`, `wav_48000` need larger plans.",
+        description="Codec, sampling rate and bit rate. `mp3_44100_192`, `wav_44100`, `pcm_44100` need larger plans.",
     )
     captions: bool = Field(default=False, description="Also make captions (`.srt`, `.vtt`) with the words' times.")
 

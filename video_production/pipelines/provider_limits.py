@@ -10,7 +10,6 @@ from typing import Literal
 
 __all__ = [
     "ANIMATION_PROMPT_LIMIT",
-    "RAW_FORMATS",
     "RETIRED_VOICE_MODELS",
     "TALKING_HEAD_RATIOS",
     "TALKING_HEAD_SIDES",
@@ -79,10 +78,16 @@ OutputFormat = Literal[
     "wav_22050",
     "wav_16000",
     "wav_8000",
+    "pcm_48000",
+    "pcm_44100",
+    "pcm_32000",
+    "pcm_24000",
+    "pcm_22050",
+    "pcm_16000",
+    "pcm_8000",
+    "ulaw_8000",
+    "alaw_8000",
 ]
-
-RAW_FORMATS = ("pcm_", "ulaw_", "alaw_")
-"""Formats that ElevenLabs knows, but whose files have no header: no later step could tell what they hold."""
 
 ANIMATION_PROMPT_LIMIT = {"runway": 1_000}
 """The longest prompt in UTF-16 code units, where the provider states one."""
