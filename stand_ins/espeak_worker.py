@@ -88,7 +88,8 @@ class Synthesizer:
 
     def say(self, text: str, pause: float) -> None:
         self._origin = len(self.samples)
-        encoded = text.encode()
+        # A zero would end the text early; what can't be encoded keeps its place as a question mark.
+        encoded = text.replace("\0", " ").encode(errors="replace")
         failed = self._library.espeak_Synth(encoded, len(encoded) + 1, 0, 0, 0, UTF8_TEXT, None, None)
         if failed or self._library.espeak_Synchronize():
             raise RuntimeError("eSpeak NG failed to speak the text")

@@ -78,6 +78,9 @@ class Fault:
             raise FaultError(f"'on' is {json.dumps(given.get('on'))}; it must be one of {', '.join(known)}.")
         if given["do"] not in SORTS:
             raise FaultError(f"'do' is {json.dumps(given['do'])}; it must be one of {', '.join(SORTS)}.")
+        for name in ("times", "delay", "status", "retry_after"):
+            if not isinstance(given.get(name, 0), (int, float, type(None))):
+                raise FaultError(f"'{name}' must be a number, not {json.dumps(given[name])}.")
         return cls(**given)
 
 

@@ -183,7 +183,7 @@ def _snap(text: str, character: int, previous: int) -> int | None:
 def _character_times(text: str, anchors: list[_Anchor], sample_rate: int) -> CharacterTimes:
     starts = [0.0] * len(text)
     ends = [0.0] * len(text)
-    followers = [*(anchor.character for anchor in anchors[1:]), len(text)]
+    followers = [*(anchor.character for anchor in anchors), len(text)][1:]
     for anchor, follower in zip(anchors, followers, strict=True):
         spoken = text[anchor.character : follower].rstrip()
         step = (anchor.end - anchor.start) / max(1, len(spoken))
