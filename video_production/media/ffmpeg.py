@@ -58,9 +58,17 @@ def run_ffmpeg(
     Raises OutOfTime past the deadline, OperatorError when FFmpeg is missing or the disk is full, MediaError when an
     input can't be read, VideoProductionError for any other failure: one sentence each.
     """
+    # A static FFmpeg that loads the host's character set modules dies of SIGSEGV, at the name of any MPEG-TS channel:
+    # GCONV_PATH hides them.
     command = [ffmpeg, "-nostdin", "-hide_banner", "-y", "-nostats", "-progress", "pipe:1", *arguments]
     try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "GCONV_PATH": os.devnull},
+        )
     except FileNotFoundError as error:
         raise OperatorError(f"FFmpeg was not found as '{ffmpeg}'. Install it or put it on PATH.") from error
     except PermissionError as error:
