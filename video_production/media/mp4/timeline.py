@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from video_production.media.mp4.model import Samples, Track
 
-__all__ = ["Presented", "present_picture", "present_sound"]
+__all__ = ["Presented", "average_rate", "evenly_spaced", "present_picture", "present_sound"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def present_picture(track: Track, movie_timescale: int) -> Presented | None:
     last = order[last_end - 1]
     finish = last_span.at + Fraction(last + samples.duration(times.index(last)) - last_span.begin, scale)
     count = sum(end - begin for _, begin, end in shown)
-    constant = len(shown) == 1 and _evenly_spaced(order[begin:end])
+    constant = len(shown) == 1 and evenly_spaced(order[begin:end])
     return Presented(
         start=start,
         duration=finish - start,
@@ -87,7 +87,7 @@ def present_picture(track: Track, movie_timescale: int) -> Presented | None:
         samples=count,
         first=times.index(order[begin]),
         constant=constant,
-        rate=_rate(order[begin:end], scale, constant, count, finish - start),
+        rate=average_rate(order[begin:end], Fraction(1, scale), constant, count, finish - start),
         reorder=_reorder(samples, track, order[0]),
     )
 
@@ -114,7 +114,7 @@ def _presentation_times(samples: Samples) -> array[int]:
     return array("q", map(int.__add__, samples.dts, samples.composition))
 
 
-def _evenly_spaced(order: array[int]) -> bool:
+def evenly_spaced(order: array[int]) -> bool:
     """True when the times lie on a grid, give or take the rounding of a grid that the timescale can't express."""
     steps = len(order) - 1
     if steps < 1:
@@ -125,11 +125,15 @@ def _evenly_spaced(order: array[int]) -> bool:
     return all(abs((time - order[0]) * steps - index * span) < slack for index, time in enumerate(order))
 
 
-def _rate(order: array[int], timescale: int, constant: bool, count: int, duration: Fraction) -> Fraction:
+def average_rate(order: array[int], tick: Fraction, constant: bool, count: int, duration: Fraction) -> Fraction:
+    """Samples per second: from first to last where they are evenly spaced, else `count` over `duration` (seconds).
+
+    `order` holds presentation times, rising, in ticks of `tick` seconds.
+    """
     span = order[-1] - order[0]
     if constant and span:
-        return Fraction((len(order) - 1) * timescale, span)
-    return Fraction(count) / duration if duration else Fraction(0)
+        return (len(order) - 1) / (span * tick)
+    return count / duration if duration else Fraction(0)
 
 
 def _reorder(samples: Samples, track: Track, earliest: int) -> int:
