@@ -307,7 +307,8 @@ class ElevenLabs:
         try:
             sound = finish_sound(path, config["outputFormat"])
         except ValueError as error:
-            raise self._http.unreachable(f"ElevenLabs delivered a sound file that is not whole: {error}.") from error
+            reason = str(error).rstrip(".")
+            raise self._http.unreachable(f"ElevenLabs delivered a sound file that is not whole: {reason}.") from error
         made = deliver(self._storage, attempt.destination, sound, external_id)
         if timed is not None:
             made = record(self._storage, attempt.destination, made, timed, captions=config["captions"])

@@ -155,7 +155,7 @@ def _detail(content: bytes) -> tuple[list[str], str]:
     """The machine words of an error body, newest first, and what it says to people."""
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return [], ""
     detail = body.get("detail", body) if isinstance(body, dict) else body
     if isinstance(detail, str):
