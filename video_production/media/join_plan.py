@@ -197,10 +197,8 @@ def _rate(video: VideoTrack) -> Fraction:
 
 
 def _origin(info: MediaInfo) -> Fraction:
-    """The clip's start on its own timeline: that of its earliest track. FFmpeg starts other containers at 0 for us."""
+    """The clip's start on its own timeline: that of its earliest track."""
     video = _video(info)
-    if info.container == "other":
-        return Fraction(0)
     return min(video.start, info.audio.start) if info.audio else video.start
 
 
@@ -213,8 +211,12 @@ def _own_obstacles(info: MediaInfo) -> list[str]:
         found.append(_codec_name(video.codec))
     elif info.container != "mp4" or video.sample_entry[4:8] != b"avc1":
         found.append("not in an MP4 file" if info.container != "mp4" else "parameters inside the stream")
+    elif len(video.sample_entry) != int.from_bytes(video.sample_entry[:4], "big"):
+        found.append("codec settings change within the file")
     if video.rotation:
         found.append("rotated")
+    if video.mirrored:
+        found.append("mirrored")
     if video.interlaced:
         found.append("interlaced")
     if video.pixel_aspect != 1:
@@ -273,8 +275,7 @@ def _plan_input(clip: PlannedInput, picture: Picture, obstacles: list[str], *, b
     )
     if not obstacles:
         return plan
-    start = Fraction(0) if clip.info.container == "other" else video.start - origin
-    span = start + video.duration + _sound_overhang(clip.info)
+    span = video.start - origin + video.duration + _sound_overhang(clip.info)
     return replace(
         plan,
         treatment="re-encoded",

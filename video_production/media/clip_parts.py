@@ -1,0 +1,170 @@
+"""One clip of a join, made ready: its picture as a file whose packets can be joined, its sound as PCM.
+
+Everything is read once per clip: one FFmpeg run copies or encodes the picture, decodes the sound and measures its
+loudness. Sound is 32-bit float, little-endian, stereo, 48 kHz.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from video_production.errors import MediaError
+from video_production.media.ffmpeg import run_ffmpeg
+from video_production.media.info import VideoTrack
+from video_production.media.join_plan import InputPlan, Treatment
+from video_production.media.mp4 import LocalFile, VideoEntry, read_movie
+from video_production.media.probe import probe
+from video_production.media.profile import Picture, audio_filters, muxer, video_encoder, video_filters
+
+__all__ = ["SAMPLE_BYTES", "Part", "UnsafeToCopy", "encoder_entry", "make_part", "starts_with_idr"]
+
+SAMPLE_BYTES = 8
+"""Bytes of one stereo sample."""
+
+_LOUDNESS = re.compile(r"^ +I: +(-?\d+\.\d) LUFS", re.MULTILINE)
+_SILENCE = -60.0
+_DAMAGE = re.compile(r"error while decoding|concealing \d+|corrupt decoded frame|Error submitting packet to decoder")
+_NAL_OF_PICTURES = range(1, 6)
+_IDR = 5
+
+
+class UnsafeToCopy(Exception):
+    """A clip's picture turned out not to be copyable. `why` in plain words; never leaves the merge."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One clip, ready to be joined.
+
+    `picture` is an MP4 file with the picture alone, `video` what probing tells of it; `sound` is PCM (None: no sound).
+    `loudness` is in LUFS, None where nothing is heard. `damaged`: the decoder met errors and concealed them.
+    """
+
+    treatment: Treatment
+    picture: Path
+    video: VideoTrack
+    sound: Path | None
+    loudness: float | None
+    damaged: bool
+
+
+def make_part(
+    plan: InputPlan,
+    source: Path,
+    target: Picture,
+    stem: Path,
+    *,
+    on_progress: Callable[[float], None],
+    deadline: float | None,
+    ffmpeg: str,
+) -> Part:
+    """Make one clip ready; its files are `stem` with a suffix.
+
+    Raises UnsafeToCopy when a copy did not come out as planned, MediaError when the clip can't be decoded.
+    """
+    picture, sound = stem.with_suffix(".mp4"), stem.with_suffix(".f32")
+    arguments = [*_input_arguments(plan, source), *_picture_arguments(plan, target), str(picture)]
+    if plan.info.audio:
+        chain = f"{audio_filters(plan.info.audio, origin=plan.origin)},ebur128=framelog=quiet"
+        arguments += ["-map", f"0:a:{plan.info.audio.stream}", "-af", chain, "-f", "f32le", str(sound)]
+    messages = run_ffmpeg(
+        arguments,
+        duration=float(plan.frames * target.frame),
+        on_progress=on_progress,
+        deadline=deadline,
+        ffmpeg=ffmpeg,
+    )
+    video = probe(picture, ffmpeg).video
+    if video is None or video.frames != plan.frames:
+        found = video.frames if video else 0
+        if plan.treatment == "copied":
+            raise UnsafeToCopy("its packets are not its frames")
+        raise MediaError(
+            f"{plan.name} gave {found} frames instead of {plan.frames}. The file is damaged; export it again."
+        )
+    if plan.treatment == "copied" and plan.info.video and video.sample_entry != plan.info.video.sample_entry:
+        raise UnsafeToCopy("its codec settings change within the file")
+    return Part(
+        treatment=plan.treatment,
+        picture=picture,
+        video=video,
+        sound=sound if plan.info.audio else None,
+        loudness=_loudness(messages) if plan.info.audio else None,
+        damaged=_DAMAGE.search(messages) is not None,
+    )
+
+
+def _input_arguments(plan: InputPlan, source: Path) -> list[str]:
+    """MP4 files keep their own timeline; others begin at 0, as they did for probing. `origin` counts from there."""
+    own_timeline = ["-copyts"] if plan.info.container == "mp4" else []
+    return [*own_timeline, "-i", f"file:{source}"]
+
+
+def _picture_arguments(plan: InputPlan, target: Picture) -> list[str]:
+    assert plan.info.video is not None
+    output = [*muxer(target.frame_rate), "-map", f"0:v:{plan.info.video.stream}"]
+    if plan.treatment == "copied":
+        return [*output, "-c:v", "copy"]
+    shift = f"setpts=PTS-({plan.origin})/TB," if plan.origin else ""
+    # The last frame is held for as long as the plan wants: frames never vanish at the end, sound may outlast them.
+    chain = f"{shift}{video_filters(plan.info.video, target)},tpad=stop_mode=clone:stop=-1"
+    return [*output, "-vf", chain, "-frames:v", str(plan.frames), *video_encoder(target)]
+
+
+def _loudness(messages: str) -> float | None:
+    values = [float(value) for value in _LOUDNESS.findall(messages)]
+    return values[-1] if values and values[-1] > _SILENCE else None
+
+
+def encoder_entry(target: Picture, folder: Path, *, deadline: float | None, ffmpeg: str) -> bytes:
+    """The sample entry that our encoder writes for `target`, found by encoding one frame."""
+    path = folder / "entry.mp4"
+    source = f"color=black:size={target.width}x{target.height}:rate={target.frame_rate}"
+    arguments = ["-f", "lavfi", "-i", source, "-frames:v", "1", "-vf", _entry_filters(target), *video_encoder(target)]
+    run_ffmpeg([*arguments, *muxer(target.frame_rate), str(path)], deadline=deadline, ffmpeg=ffmpeg)
+    video = probe(path, ffmpeg).video
+    path.unlink()
+    return video.sample_entry if video else b""
+
+
+def _entry_filters(target: Picture) -> str:
+    frame = VideoTrack(
+        codec="",
+        width=target.width,
+        height=target.height,
+        frames=1,
+        frame_rate=target.frame_rate,
+        start=Fraction(0),
+        duration=target.frame,
+        color=(1, 1, 1, False),
+    )
+    return video_filters(frame, target)
+
+
+def starts_with_idr(path: Path, stream: int) -> bool:
+    """Whether an H.264 picture begins with an IDR frame, before which nothing is referred to.
+
+    `stream` is its number among the video tracks of the MP4 file.
+    The sync sample table can't tell: it also lists recovery points of open groups of pictures (ISO/IEC 14496-15).
+    """
+    with LocalFile(path) as file:
+        track = next(track for track in read_movie(file).of_kind("video") if track.stream == stream)
+        entry = track.entry
+        if not isinstance(entry, VideoEntry) or not entry.length_size:
+            return False
+        position, end = track.samples.offsets[0], track.samples.offsets[0] + track.samples.sizes[0]
+        while position + entry.length_size < end:
+            head = file.read(position, entry.length_size + 1)
+            kind = head[-1] & 31
+            if kind in _NAL_OF_PICTURES:
+                return kind == _IDR
+            position += entry.length_size + int.from_bytes(head[:-1], "big")
+    return False
