@@ -62,7 +62,7 @@ def test_a_functions_environment_names_the_address_and_the_secret(
 
 def test_a_network_that_inspects_tls_names_its_authority(storage: Storage) -> None:
     variables = {"JIKI_ENVIRONMENT": "local", "REQUESTS_CA_BUNDLE": "/no/such/bundle.pem"}
-    with pytest.raises(OperatorError, match="/no/such/bundle.pem"):
+    with pytest.raises(OperatorError, match=r"/no/such/bundle\.pem"):
         ElevenLabs.from_settings(FunctionSettings.from_environment(variables), storage)
 
 
