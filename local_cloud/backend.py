@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import logging
+import sys
 import threading
 import time
 import zipfile
@@ -121,7 +122,7 @@ def create_functions(functions: Iterable[Function]) -> None:
         lambda_backends[ACCOUNT][REGION].create_function(
             {
                 "FunctionName": function.name,
-                "Runtime": "python3.13",
+                "Runtime": f"python{sys.version_info.major}.{sys.version_info.minor}",
                 "Handler": function.handler,
                 "Role": role,
                 "MemorySize": function.memory_mb,

@@ -131,8 +131,8 @@ def _lock(state: StateFolder, parts: ExitStack) -> None:
     state.root.mkdir(parents=True, exist_ok=True)
     lock = FileLock(state.cloud_lock)
     parts.callback(lock.close)
-    # A moment's patience: whoever looks whether a cloud lives here holds the lock for an instant.
-    if not lock.own(wait=1.0):
+    # Some patience: one that is ending takes a moment, and whoever looks for one holds the lock for an instant.
+    if not lock.own(wait=5.0):
         raise OperatorError(f"A local cloud is running in {state.root} already.")
 
 

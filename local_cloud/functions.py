@@ -60,7 +60,7 @@ def machine_arn(name: str) -> str:
 def functions(endpoints: Endpoints, live: frozenset[str] = frozenset()) -> dict[str, Function]:
     """Role → function. `live` names the providers that are the real ones; the others are stand-ins."""
     environment = {**_aws(endpoints), **_settings(), **_elevenlabs(endpoints, "elevenlabs" in live)}
-    submit_timeout = 300.0 if "elevenlabs" in live else 15.0
+    submit_timeout = 300.0 if "elevenlabs" in live else 20.0
     media = max(2, (os.cpu_count() or 2) // 2)
 
     def function(role: str, memory_mb: int, timeout: float, concurrency: int) -> Function:

@@ -8,6 +8,7 @@ file is live at the next invocation.
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 import uuid
@@ -74,7 +75,11 @@ class LambdaHost:
     def invoke(self, name: str, payload: bytes) -> Outcome:
         """Run function `name` on an event and wait for it. Raises KeyError for an unknown function, HostClosed."""
         pool = self._pools[name]
-        sandbox = pool.acquire(self._stamp())
+        try:
+            sandbox = pool.acquire(self._stamp())
+        except OSError as error:
+            why = f"{name} could not be started on this machine: {error.strerror}. Make room, then try again."
+            return Outcome(json.dumps({"errorType": "OperatorError", "errorMessage": why}).encode(), failed=True)
         self._busy.add(sandbox)
         try:
             outcome = self._run(sandbox, payload)

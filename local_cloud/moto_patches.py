@@ -21,26 +21,18 @@ import uuid
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-__all__ = ["InvocationOutcome", "Invoke", "install", "prepare"]
+from local_cloud.lambda_host import HostClosed
+from local_cloud.sandbox.sandbox import Outcome
+
+__all__ = ["Invoke", "install", "prepare"]
 
 log = logging.getLogger(__name__)
 
 
-class InvocationOutcome(Protocol):
-    """What an invocation came to; `failed` means that `payload` is an error object."""
-
-    @property
-    def payload(self) -> bytes: ...
-    @property
-    def failed(self) -> bool: ...
-    @property
-    def log_tail(self) -> str: ...
-
-
-Invoke = Callable[[str, bytes], InvocationOutcome]
-"""(function name, event) → outcome."""
+Invoke = Callable[[str, bytes], Outcome]
+"""(function name, event) → outcome; see `LambdaHost.invoke`."""
 
 
 def prepare(port: int) -> None:
@@ -69,10 +61,20 @@ def _leave_out_batch() -> None:
 
 
 def _replace_lambda(invoke: Invoke) -> None:
+    from moto.awslambda.exceptions import LambdaClientError
     from moto.awslambda.models import LambdaFunction
 
+    def run_now(function: Any, event: bytes) -> Outcome:
+        try:
+            return invoke(function.function_name, event)
+        except HostClosed:
+            raise LambdaClientError("ServiceException", "The local cloud is stopping.") from None
+        except KeyError:
+            message = f"The local cloud runs only its own functions; {function.function_name} is none of them."
+            raise LambdaClientError("ServiceException", message) from None
+
     def run(function: Any, event: Any = None) -> tuple[str, bool, str]:
-        outcome = invoke(function.function_name, json.dumps({} if event is None else event).encode())
+        outcome = run_now(function, json.dumps({} if event is None else event).encode())
         return outcome.payload.decode(), outcome.failed, outcome.log_tail
 
     def serve(function: Any, body: str | bytes, request_headers: Any, response_headers: Any) -> bytes:
@@ -83,7 +85,7 @@ def _replace_lambda(invoke: Invoke) -> None:
         if kind == "Event":
             threading.Thread(target=_run_event, args=(invoke, function.function_name, event or b"{}")).start()
             return b""
-        outcome = invoke(function.function_name, event or b"{}")
+        outcome = run_now(function, event or b"{}")
         if outcome.failed:
             response_headers["x-amz-function-error"] = "Unhandled"
         response_headers["x-amz-log-result"] = base64.b64encode(outcome.log_tail.encode()).decode()

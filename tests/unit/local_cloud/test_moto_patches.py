@@ -1,0 +1,63 @@
+"""What our changes to moto rely on. When one of these fails, moto moved: look at `local_cloud/moto_patches.py`.
+
+That the changes work is shown in tests/integration/local_cloud, in the cloud's own process.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+PINNED = "5.2.5"
+
+
+def parameters(function: object) -> list[str]:
+    assert callable(function)
+    return list(inspect.signature(function).parameters)
+
+
+def test_moto_is_the_version_that_the_changes_were_made_for() -> None:
+    assert importlib.metadata.version("moto") == PINNED
+
+
+def test_lambda_functions_are_invoked_through_the_methods_that_we_replace() -> None:
+    from moto.awslambda import models, responses
+
+    function = models.LambdaFunction
+    assert parameters(function.invoke) == ["self", "body", "request_headers", "response_headers"]
+    assert parameters(function._invoke_lambda) == ["self", "event"]
+    assert "fn.invoke(body, headers, response_headers)" in inspect.getsource(models.LambdaBackend.invoke)
+    assert "202" in inspect.getsource(responses.LambdaResponse.invoke)
+
+
+def test_the_interpreter_makes_its_clients_through_the_name_that_we_replace() -> None:
+    from moto.stepfunctions.parser.asl.utils import boto_client
+
+    source = inspect.getsource(boto_client.boto_client_for)
+    assert "boto3.client(" in source
+    for name in ("service_name=", "region_name=", "config=", '"endpoint_url"'):
+        assert name in source
+
+
+def test_executions_are_started_through_the_method_that_we_wrap() -> None:
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+
+    names = ["self", "state_machine_arn", "name", "execution_input", "trace_header"]
+    assert parameters(StepFunctionsParserBackend.start_execution) == names
+
+
+@pytest.mark.parametrize("module", ["moto.stepfunctions.parser.models", "local_cloud.backend"])
+def test_leaving_out_batch_leaves_out_the_whole_of_ec2(module: str) -> None:
+    script = f"""
+import sys
+from local_cloud import moto_patches
+moto_patches.prepare(5000)
+import {module}
+print("moto.ec2" in sys.modules, "moto.batch.exceptions" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "False True\n"
