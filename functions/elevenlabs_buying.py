@@ -27,7 +27,7 @@ _storage = Storage()
 _client = connect()
 _nodes = NodeTable(_client, _settings.nodes_table)
 _takes = TakeTable(_client, _settings.takes_table, _settings.nodes_table)
-_provider = ElevenLabs(_provider_settings, _storage)
+_provider = ElevenLabs.from_settings(_settings, _storage)
 
 
 def take_step(event: dict[str, Any], context: Any, act: Callable[[Buyer, Claim], Step]) -> dict[str, Any]:

@@ -126,7 +126,7 @@ class Unknown:
 
 
 class GenerationProvider(Protocol):
-    """What the money protocol needs of a provider module.
+    """What the money protocol needs of a provider module. `name` is the documents' word, `title` the provider's own.
 
     Errors: `submit` raises ProviderRefused (definitely not made) or ProviderAmbiguous (may have been paid); `check` and
     `collect` raise ProviderUnreachable where repeating may help and ProviderJobFailed where it can't; `find` raises
@@ -134,6 +134,7 @@ class GenerationProvider(Protocol):
     """
 
     name: str
+    title: str
     adapter_version: int
 
     def effective_config(self, node_type: str, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -167,7 +167,7 @@ class Buyer:
         left, needed = self.remaining(), self.settings.submit_budget + _ANSWER_MARGIN
         if left < needed:
             raise OutOfTime(
-                f"Only {left:.0f} s of this invocation are left, and a request to {self.provider.name} needs "
+                f"Only {left:.0f} s of this invocation are left, and a request to {self.provider.title} needs "
                 f"{needed:.0f} s; nothing was sent."
             )
         now = self.clock()
@@ -213,7 +213,7 @@ class Buyer:
             return self._made(wanted, take, attempt, submission.made)
         if not self.takes.record_submitted(take, attempt.id, submission.external_id):
             self.takes.keep_orphan(take, attempt.id, submission.external_id)
-            self.alert(f"Orphan paid job {submission.external_id} of {self.provider.name}, attempt {attempt.id}.")
+            self.alert(f"Orphan paid job {submission.external_id} of {self.provider.title}, attempt {attempt.id}.")
             return self._step("waiting")
         self._touch(wanted, stage="waiting", external_id=submission.external_id, last_answer="accepted")
         return self._step("waiting")
@@ -260,7 +260,7 @@ class Buyer:
         attempt = take.current
         external_id = attempt.external_id or ""
         if wanted.pipeline.desired == Desired.CANCELLED and self.provider.cancel(external_id):
-            message = f"Cancelled at {self.provider.name}."
+            message = f"Cancelled at {self.provider.title}."
             self.takes.mark_failed(take, attempt.id, code="cancelled", message=message, charged=None)
             raise RequestError(message)
         try:
@@ -389,7 +389,7 @@ class Buyer:
             raise MayHaveBeenPaid(last.message or self._undecided("its answer was lost"))
         if take.state == TakeState.ABANDONED:
             raise MayHaveBeenPaid(
-                f"This request to {self.provider.name} was given up after its answer was lost; to pay for another one, "
+                f"This request to {self.provider.title} was given up after its answer was lost; to pay for another one, "
                 "run resolve with --pay-again."
             )
         if take.state == TakeState.REFUSED:
@@ -399,7 +399,7 @@ class Buyer:
 
     def _undecided(self, why: str) -> str:
         return (
-            f"The request to {self.provider.name} may have been paid ({why.rstrip('.')}), so it is not sent again. "
+            f"The request to {self.provider.title} may have been paid ({why.rstrip('.')}), so it is not sent again. "
             "Look it up at the provider, then run resolve with --adopt ID, --pay-again or --give-up."
         )
 

@@ -40,6 +40,7 @@ class ObedientProvider:
     asked_for: list[str] = field(default_factory=list)
     bound: Container[str] = ()
     name: str = "obedient"
+    title: str = "Obedient"
     adapter_version: int = 1
 
     def effective_config(self, node_type: str, config: Mapping[str, Any]) -> dict[str, Any]:

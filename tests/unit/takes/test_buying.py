@@ -156,7 +156,7 @@ def test_a_job_of_another_result_is_kept_as_an_orphan_and_reported(stage: Stage)
     stage.buyer().submit(stage.claim("p2", "voice"))
     assert stage.take().state == TakeState.SUBMITTING
     assert stage.take().current.external_id == "job-1"
-    assert stage.alerts == ["Orphan paid job job-1 of obedient, attempt a2."]
+    assert stage.alerts == ["Orphan paid job job-1 of Obedient, attempt a2."]
 
 
 # Row 5: definite refusals
@@ -397,7 +397,7 @@ def test_cancelling_stops_the_job_where_the_provider_can(stage: Stage) -> None:
     submitted(stage)
     stage.nodes.set_desired("lesson", Desired.CANCELLED)
     stage.provider.cancels = True
-    with pytest.raises(RequestError, match="Cancelled at obedient"):
+    with pytest.raises(RequestError, match="Cancelled at Obedient"):
         stage.buyer().check(stage.claim_of_voice())
     assert stage.take().state == TakeState.FAILED
 

@@ -69,6 +69,7 @@ class ElevenLabs:
     """Buys voiceovers from ElevenLabs. `submit_budget` is the total time of one paid request in seconds."""
 
     name = "elevenlabs"
+    title = "ElevenLabs"
     adapter_version = 1
 
     def __init__(

@@ -1,0 +1,4 @@
+from video_production.cli.commands import run
+
+if __name__ == "__main__":
+    run()
