@@ -79,6 +79,8 @@ class Synthesizer:
         )
         if self.sample_rate <= 0:
             raise RuntimeError(f"eSpeak NG could not read its data at {request['data']}")
+        # eSpeak seeds its flutter and breath with the clock.
+        self._library.espeak_ng_SetRandSeed(1)
         self._library.espeak_SetSynthCallback(self._callback)
         if self._library.espeak_SetVoiceByName(str(request["voice"]).encode()) != 0:
             raise RuntimeError(f"eSpeak NG has no voice named {request['voice']}")

@@ -62,7 +62,8 @@ def test_formats_that_do_not_exist_are_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "plan"), [("mp3_44100_128", "free"), ("mp3_44100_192", "creator"), ("pcm_24000", "free"), ("wav_44100", "pro")]
+    ("name", "plan"),
+    [("mp3_44100_128", "free"), ("mp3_44100_192", "creator"), ("pcm_24000", "free"), ("wav_44100", "pro")],
 )
 def test_the_best_formats_need_a_larger_plan(name: str, plan: str) -> None:
     assert AudioFormat.parse(name).smallest_plan == plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -23,10 +24,9 @@ def samples(speech: Speech) -> npt.NDArray[np.float64]:
 def loud(speech: Speech, step: float = 0.005) -> npt.NDArray[np.bool_]:
     """Whether each `step` seconds of the speech hold sound."""
     values = samples(speech)
-    edges = np.arange(0, speech.duration, step)
-    levels = np.array(
-        [np.sqrt(np.mean(values[int(at * speech.sample_rate) :][: int(step * speech.sample_rate)] ** 2)) for at in edges]
-    )
+    width = int(step * speech.sample_rate)
+    starts = (np.arange(0, speech.duration, step) * speech.sample_rate).astype(int)
+    levels = np.array([np.sqrt(np.mean(values[start : start + width] ** 2)) for start in starts])
     return levels > 0.01 * levels.max()
 
 
@@ -86,8 +86,11 @@ def test_times_do_not_drift_in_a_long_text() -> None:
     assert abs(onset - last.start) < 0.03
 
 
-def test_the_same_words_give_the_same_bytes(lesson: Speech) -> None:
-    assert speak(LESSON, voice=GEORGE).pcm == lesson.pcm
+@pytest.mark.parametrize("voice", [GEORGE, RACHEL])
+def test_the_same_words_give_the_same_bytes_at_any_time(voice: str) -> None:
+    first = speak("The middle.", voice=voice).pcm
+    time.sleep(1.05)  # eSpeak seeds the breath of some voices with the clock, in whole seconds.
+    assert speak("The middle.", voice=voice).pcm == first
 
 
 def test_a_tenth_of_a_second_of_silence_lies_at_both_ends(lesson: Speech) -> None:
@@ -133,7 +136,10 @@ def test_a_break_is_silence_and_is_not_read_out() -> None:
     assert speak('<break time="60s" />Eleven.', voice=GEORGE).duration < 4.5
 
 
-@pytest.mark.parametrize("text", ["...", "—", "👍", "   ", "a", "日本語", "x\n\n\ty", "</s>", "& < >", "\u200b", "'", "\x00a"])
+ODD_TEXTS = ["...", "—", "👍", "   ", "a", "日本語", "x\n\n\ty", "</s>", "& < >", "\u200b", "'", "\0a", "\ud800"]
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS, ids=ascii)
 def test_odd_texts_are_spoken_or_silent_but_never_fail(text: str) -> None:
     speech = speak(text, voice=GEORGE)
     assert len(speech.times.starts) == len(text)
