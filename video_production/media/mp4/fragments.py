@@ -90,7 +90,7 @@ def _set_time(traf: Boxes, builder: SampleBuilder) -> None:
     if time >> 60:
         raise Malformed("a fragment starts at an impossible time")
     if len(builder) and time <= builder.dts[-1]:
-        raise Malformed("its fragments overlap in time")
+        raise Malformed("its fragments overlap in time; export it again")
     builder.end = time
 
 

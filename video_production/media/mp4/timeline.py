@@ -77,7 +77,9 @@ def present_picture(track: Track, movie_timescale: int) -> Presented | None:
     start = span.at + Fraction(order[begin] - span.begin, scale)
     last_span, _, last_end = shown[-1]
     last = order[last_end - 1]
-    finish = last_span.at + Fraction(last + samples.duration(times.index(last)) - last_span.begin, scale)
+    # A last frame that states no duration stands as long as the one before it.
+    stands = samples.duration(times.index(last)) or (last - order[last_end - 2] if last_end > 1 else 0)
+    finish = last_span.at + Fraction(last + stands - last_span.begin, scale)
     count = sum(end - begin for _, begin, end in shown)
     constant = len(shown) == 1 and evenly_spaced(order[begin:end])
     return Presented(
