@@ -56,7 +56,7 @@ def measure(path: Path, ffmpeg: str = "ffmpeg", *, chain: str = "anull", deadlin
     `chain` holds what the sound goes through before it is corrected (resampling, mono to both channels): loudness
     depends on the number of channels. Raises what `run_ffmpeg` raises; VideoProductionError when nothing is reported.
     """
-    arguments = ["-i", str(path), "-map", "0:a:0", "-af", f"{chain},{FIRST_PASS}", "-f", "null", "-"]
+    arguments = ["-i", f"file:{path}", "-map", "0:a:0", "-af", f"{chain},{FIRST_PASS}", "-f", "null", "-"]
     return parse(run_ffmpeg(arguments, deadline=deadline, ffmpeg=ffmpeg))
 
 

@@ -5,6 +5,7 @@ A still is decoded once, turned upright (EXIF), laid over black where it is tran
 
 from __future__ import annotations
 
+import mmap
 import re
 import struct
 from collections.abc import Iterator
@@ -69,12 +70,13 @@ def read_still(path: Path, *, ffmpeg: str = "ffmpeg", deadline: float | None = N
         raise MediaError(f"{path.name} is no still image that can be used; give PNG, JPEG, WebP, BMP or TIFF.")
     turn = _TURNS.get(_orientation(path, demuxer), "")
     filters = f"{turn},showinfo=checksum=0" if turn else "showinfo=checksum=0"
-    arguments = ["-f", demuxer, "-i", str(path), "-vf", filters, "-frames:v", "1", "-f", "null", "-"]
+    arguments = ["-f", demuxer, "-i", f"file:{path}", "-vf", filters, "-frames:v", "1", "-f", "null", "-"]
     try:
-        shown = _SHOWN_SIZE.search(run_ffmpeg(arguments, deadline=deadline, ffmpeg=ffmpeg))
+        messages = run_ffmpeg(arguments, deadline=deadline, ffmpeg=ffmpeg)
     except MediaError:
-        shown = None
-    if shown is None:
+        messages = ""
+    shown = _SHOWN_SIZE.search(messages)
+    if shown is None or (demuxer == "jpeg_pipe" and not _jpeg_ends(path)):
         raise MediaError(f"The image {path.name} can't be read: it is damaged or cut off. Export it again.")
     return Still(path, demuxer, int(shown[1]), int(shown[2]), turn)
 
@@ -89,7 +91,7 @@ def still_target(still: Still) -> Picture:
 
 def still_input(still: Still) -> list[str]:
     """FFmpeg's input arguments for the image."""
-    return ["-f", still.demuxer, "-i", str(still.path)]
+    return ["-f", still.demuxer, "-i", f"file:{still.path}"]
 
 
 def still_filters(still: Still, target: Picture, frames: int) -> str:
@@ -106,6 +108,8 @@ def still_filters(still: Still, target: Picture, frames: int) -> str:
         f"pad={width}:{height}:0:0:black" if (width, height) != (still.width, still.height) else "",
         sdr_filters(padded),
         fit_filters(padded, target),
+        # A JPEG's chroma stands elsewhere, and a stream that says so could not be joined with others.
+        "zscale=chromal=left",
         f"loop=loop={frames - 1}:size=1:start=0",
         f"settb={1 / target.frame_rate},setpts=N,fps={target.frame_rate}",
     ]
@@ -120,6 +124,15 @@ def _demuxer(path: Path) -> str | None:
     with path.open("rb") as file:
         head = file.read(16)
     return next((demuxer for signature, demuxer in _DEMUXERS if signature.match(head)), None)
+
+
+def _jpeg_ends(path: Path) -> bool:
+    """Whether an end marker follows the start of the scan (ISO/IEC 10918-1, B): decoders make up what is missing."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        place = 2
+        while data[place : place + 1] == b"\xff" and data[place : place + 2] != b"\xff\xda":
+            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        return data.find(b"\xff\xd9", place) >= 0
 
 
 def _orientation(path: Path, demuxer: str) -> int:
