@@ -50,11 +50,10 @@ _TIMESCALE = 120_000
 
 _GOP_SECONDS = 2
 
-_BT709 = (1, 1, 1)
+_BT709, _BT601, _BT2020, _RGB = 1, (5, 6), 9, 0
 _PQ, _HLG = 16, 18
 _UNSPECIFIED = 2
-_RGB = 0
-_WIDE_PRIMARIES = 9
+_UNKNOWN = (_UNSPECIFIED, 3)
 _DRAFT_COMMENT = "DRAFT: contains the work of a draft provider"
 
 
@@ -119,8 +118,9 @@ def _deinterlaced(video: VideoTrack) -> str:
 def sdr_filters(video: VideoTrack) -> str:
     """The filters that convert the picture's colours to BT.709 limited, or "" where they are that already.
 
-    Untagged pictures are BT.601 below 720 lines and BT.709 from there on. PQ and HLG are tone-mapped, with diffuse
-    white at 203 cd/m² (ITU-R BT.2408). The transfer curve of SDR pictures is left alone: players show them all alike.
+    Untagged pictures have BT.601's matrix below 720 lines and BT.709's from there on; their primaries are left alone,
+    for what nobody tagged was made on a screen. PQ and HLG are tone-mapped, with diffuse white at 203 cd/m² (ITU-R
+    BT.2408). The transfer curve of SDR pictures is left alone: players show them all alike.
     """
     primaries, transfer, matrix, full = _source_color(video)
     if transfer in (_PQ, _HLG):
@@ -133,9 +133,11 @@ def sdr_filters(video: VideoTrack) -> str:
         return f"format=gbrap,premultiply=inplace=1,format=gbrp,{_from_rgb()}"
     if matrix == _RGB:
         return _from_rgb()
-    if (primaries, matrix) == (1, 1):
+    if (primaries, matrix) == (_BT709, _BT709):
         return "scale=in_range=full:out_range=limited:flags=accurate_rnd" if full else ""
-    return f"{_tagged(primaries, 1, matrix, full)},zscale=primaries=bt709:transfer=bt709:matrix=bt709:range=limited"
+    return (
+        f"{_tagged(primaries, _BT709, matrix, full)},zscale=primaries=bt709:transfer=bt709:matrix=bt709:range=limited"
+    )
 
 
 def _tagged(primaries: int, transfer: int, matrix: int, full: bool) -> str:
@@ -158,25 +160,29 @@ def _is_rgb(pixel_format: str) -> bool:
 
 def _source_color(video: VideoTrack) -> tuple[int, int, int, bool]:
     """Primaries, transfer, matrix, full range; everything that is not tagged is filled in."""
-    high = min(display_size(video)) >= 720
-    assumed = _BT709 if high else (6, 6, 6)
-    full = video.pixel_format.startswith("yuvj")
-    primaries = transfer = matrix = _UNSPECIFIED
-    if video.color is not None:
-        primaries, transfer, matrix, tagged_full = video.color
-        full = full or tagged_full
+    primaries, transfer, matrix, full = video.color or (_UNSPECIFIED, _UNSPECIFIED, _UNSPECIFIED, False)
+    hdr = transfer in (_PQ, _HLG)
+    if primaries in _UNKNOWN:
+        primaries = _BT2020 if hdr else _BT709
     if _is_rgb(video.pixel_format):
         matrix = _RGB
-    if transfer in (_PQ, _HLG):
-        assumed = (_WIDE_PRIMARIES, transfer, _WIDE_PRIMARIES)
-    elif matrix == 1 or primaries == 1:  # a half-tagged picture is consistent with itself
-        assumed = _BT709
+    elif matrix in (_RGB, *_UNKNOWN):
+        matrix = _assumed_matrix(video, primaries, hdr)
     return (
-        primaries if primaries not in (0, _UNSPECIFIED, 3) else assumed[0],
-        transfer if transfer not in (0, _UNSPECIFIED, 3) else assumed[1],
-        matrix if matrix not in (_UNSPECIFIED, 3) and (matrix or _is_rgb(video.pixel_format)) else assumed[2],
-        full,
+        primaries,
+        _BT709 if transfer in _UNKNOWN else transfer,
+        matrix,
+        full or video.pixel_format.startswith("yuvj"),
     )
+
+
+def _assumed_matrix(video: VideoTrack, primaries: int, hdr: bool) -> int:
+    if hdr:
+        return _BT2020
+    if primaries in _BT601:
+        return primaries
+    tagged = video.color is not None and video.color[0] == _BT709
+    return _BT709 if tagged or min(display_size(video)) >= 720 else _BT601[1]
 
 
 def fit_filters(video: VideoTrack, target: Picture) -> str:

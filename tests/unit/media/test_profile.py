@@ -128,6 +128,7 @@ def test_non_square_pixels_are_widened(tmp_path: Path) -> None:
 
 
 NTSC_TO_BT709 = ((0.9395, 0.0502, 0.0103), (0.0178, 0.9658, 0.0164), (-0.0016, -0.0044, 1.0060))
+UNCHANGED = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 PAL_TO_BT709 = ((1.0440, -0.0440, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0118, 0.9882))
 
 
@@ -141,7 +142,7 @@ def in_bt709(color: tuple[int, int, int], primaries: tuple[tuple[float, ...], ..
 
 @pytest.mark.parametrize(
     ("codes", "primaries"),
-    [((5, 6, 5, False), PAL_TO_BT709), ((6, 6, 6, False), NTSC_TO_BT709), (None, NTSC_TO_BT709)],
+    [((5, 6, 5, False), PAL_TO_BT709), ((6, 6, 6, False), NTSC_TO_BT709), (None, UNCHANGED)],
 )
 def test_bt601_colours_become_the_same_colours_in_bt709(
     tmp_path: Path, codes: tuple[int, int, int, bool] | None, primaries: tuple[tuple[float, ...], ...]
