@@ -48,7 +48,7 @@ class Reply:
 
     @classmethod
     def json(cls, content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
-        return cls(status, json.dumps(content, ensure_ascii=False).encode(), headers=headers or {})
+        return cls(status, json.dumps(content).encode(), headers=headers or {})
 
     def lost(self) -> Reply:
         """This answer, but the connection drops before a byte of it is sent."""
@@ -86,7 +86,7 @@ class RequestLog:
             "body": body,
         }
         with self._lock, self._path.open("a", encoding="utf-8") as log:
-            log.write(json.dumps(row, ensure_ascii=False) + "\n")
+            log.write(json.dumps(row) + "\n")
 
     def rows(self) -> list[dict[str, Any]]:
         with self._lock:

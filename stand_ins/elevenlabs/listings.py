@@ -78,7 +78,7 @@ def list_voices(call: Call) -> Reply:
     """`GET /v2/voices`."""
     query: VoicesList = call.query
     speakers = [speaker for speaker in SPEAKERS if _speaker_matches(speaker, query)]
-    start = int(query.next_page_token or 0)
+    start = query.next_page_token or 0
     page = speakers[start : start + query.page_size]
     more = start + len(page) < len(speakers)
     return Reply.json(

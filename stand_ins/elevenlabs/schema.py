@@ -165,7 +165,7 @@ class HistoryList(BaseModel):
 
 class VoicesList(BaseModel):
     page_size: Annotated[int, Field(ge=1, le=100)] = 10
-    next_page_token: str | None = None
+    next_page_token: Annotated[int, Field(ge=0)] | None = None
     search: str | None = None
     category: str | None = None
     voice_ids: str | None = None
@@ -189,6 +189,8 @@ def parse_body(adapter: TypeAdapter[Any], body: bytes) -> Any:
         raise SchemaError([{"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}])
     try:
         content = json.loads(body)
+        # Half of a surrogate pair is valid in JSON's escapes, but it is no text: it can't be spoken, stored or hashed.
+        json.dumps(content, ensure_ascii=False).encode()
     except ValueError:
         raise ApiError(400, "malformed_json", "The request body is not valid JSON.") from None
     try:

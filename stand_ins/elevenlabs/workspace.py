@@ -87,7 +87,6 @@ class Workspace:
         self.signing_key = self._signing_key()
         self._synthesis = threading.BoundedSemaphore(max(1, os.cpu_count() or 1))
         self._stopped = threading.Event()
-        self._threads: list[threading.Thread] = []
         self._mend()
 
     def audio_path(self, item_id: str) -> Path:
@@ -145,17 +144,11 @@ class Workspace:
     def close(self) -> None:
         """Stop working; unfinished jobs go on at the next start."""
         self._stopped.set()
-        for thread in self._threads:
-            thread.join()
         self._lock_file.close()
 
     def _work_on(self, job: Job) -> None:
-        if job.fate == "never":
-            return
-        self._threads = [thread for thread in self._threads if thread.is_alive()]
-        thread = threading.Thread(target=self._run_job, args=(job,), daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        if job.fate != "never":
+            threading.Thread(target=self._run_job, args=(job,), daemon=True).start()
 
     def _run_job(self, job: Job) -> None:
         problem = "" if job.fate == "fail" else self._generate(job)

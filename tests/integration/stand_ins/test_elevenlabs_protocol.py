@@ -92,6 +92,11 @@ def test_a_body_that_is_no_json_is_refused(stand_in: RunningStandIn) -> None:
     assert call(stand_in, "POST", SPEAK).status_code == 422
 
 
+def test_text_that_is_no_unicode_is_refused(stand_in: RunningStandIn) -> None:
+    answer = call(stand_in, "POST", SPEAK, data=b'{"text": "\\ud800"}')
+    assert (answer.status_code, answer.json()["detail"]["code"]) == (400, "malformed_json")
+
+
 def test_history_by_model_needs_a_source(stand_in: RunningStandIn) -> None:
     answer = call(stand_in, "GET", "/v1/history?model_id=eleven_v3")
     assert (answer.status_code, answer.json()["detail"]["param"]) == (400, "source")
