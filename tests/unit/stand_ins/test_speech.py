@@ -27,7 +27,8 @@ def loud(speech: Speech, step: float = 0.005) -> npt.NDArray[np.bool_]:
     width = int(step * speech.sample_rate)
     starts = (np.arange(0, speech.duration, step) * speech.sample_rate).astype(int)
     levels = np.array([np.sqrt(np.mean(values[start : start + width] ** 2)) for start in starts])
-    return np.greater(levels, 0.01 * levels.max())
+    above: npt.NDArray[np.bool_] = levels > 0.01 * levels.max()
+    return above
 
 
 def pitch(speech: Speech) -> float:
