@@ -134,6 +134,7 @@ def _lock(state: StateFolder, parts: ExitStack) -> None:
     # Some patience: one that is ending takes a moment, and whoever looks for one holds the lock for an instant.
     if not lock.own(wait=5.0):
         raise OperatorError(f"A local cloud is running in {state.root} already.")
+    state.cloud_json.unlink(missing_ok=True)  # left by one that was killed; who waits for us must not take it for ours
 
 
 def _link_layer(folder: Path) -> None:

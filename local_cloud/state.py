@@ -90,9 +90,11 @@ class StateFolder:
         if not self.alive():
             return None
         try:
-            return CloudInfo.from_json(self.cloud_json.read_text())
-        except FileNotFoundError:
+            info = CloudInfo.from_json(self.cloud_json.read_text())
+            os.kill(info.pid, 0)
+        except (FileNotFoundError, ProcessLookupError):
             return None
+        return info
 
     def alive(self) -> bool:
         """Whether a cloud's process lives here, ready or not."""
