@@ -47,6 +47,7 @@ MIX_CEILING = -1.0
 _HALF_FRAME = Fraction(512, SAMPLE_RATE)
 """Half an AAC frame: a sound that outlasts its picture by no more than this needs no held frame."""
 
+_DAMAGE = re.compile(r"rror while decoding|concealing \d+|corrupt decoded frame|Error submitting packet|Header missing")
 _SAMPLES = re.compile(r"Number of samples: (\d+)")
 
 
@@ -142,21 +143,25 @@ def mix(
     notes: list[str] = []
     added = _added_sound(audio, volume, normalise_voice, run, notes)
     own = _own_sound(source)
+    if isinstance(source, MediaInfo):
+        notes += _left_out(source, "clip")
     if mode == "overlay" and own is None:
         notes.append(f"the {'image' if isinstance(source, Still) else 'clip'} has no sound of its own to keep")
     plan = _plan(source, added, own)
     with tempfile.TemporaryDirectory(prefix="mix-", dir=work) as folder:
         made = Path(folder) / "mixed.mp4"
         try:
-            verification = _make(video, audio, made, plan, _sound_graph(added, own, plan, volume), draft, run)
+            verification, damaged = _make(video, audio, made, plan, _sound_graph(added, own, plan, volume), draft, run)
         except VerificationFailed:
             if not plan.copied:
                 raise
             # Its packets are not what the clip's header promised; a picture that we encode ourselves is.
             plan = _plan(source, added, own, may_copy=False)
-            verification = _make(video, audio, made, plan, _sound_graph(added, own, plan, volume), draft, run)
+            verification, damaged = _make(video, audio, made, plan, _sound_graph(added, own, plan, volume), draft, run)
         shutil.move(made, output)
     notes += _length_notes(source, added, plan)
+    if damaged:
+        notes.append("an input is damaged in places: what could be decoded of it was used")
     return MixResult(
         duration=float(plan.duration),
         frames=plan.frames,
@@ -181,7 +186,12 @@ def _source(video: Path, mode: Mode, run: _Run) -> MediaInfo | Still:
     info = probe(video, run.ffmpeg)
     if info.video is None:
         raise MediaError(f"{video.name} has no picture. Give a video or an image as the mix's video.")
-    return replace(info, audio=None) if mode == "replace" else info
+    return replace(info, audio=None, dropped_audio=0) if mode == "replace" else info
+
+
+def _left_out(info: MediaInfo, owner: str) -> list[str]:
+    """Names the sound tracks that are not used: of each file only the default one is."""
+    return [f"further sound tracks of the {owner} left out: {info.dropped_audio}"] if info.dropped_audio else []
 
 
 def _added_sound(audio: Path, volume: float, normalise_voice: bool, run: _Run, notes: list[str]) -> _Sound:
@@ -189,6 +199,7 @@ def _added_sound(audio: Path, volume: float, normalise_voice: bool, run: _Run, n
     info = probe(audio, run.ffmpeg)
     if info.audio is None:
         raise MediaError(f"{audio.name} has no sound. Give an audio file as the mix's audio.")
+    notes += _left_out(info, "added sound")
     # Whatever time its first sample bears, the sound begins at 0, without the silence that an MP3 does not declare.
     stream = f"a:{info.audio.stream}"
     filters = f"atrim=start_sample={info.audio.priming},asetpts=PTS-STARTPTS,{audio_filters(info.audio)}"
@@ -274,17 +285,19 @@ def _copyable(source: MediaInfo) -> bool:
 
 def _sound_graph(added: _Sound, own: _Sound | None, plan: _Plan, volume: float) -> str:
     """The filters that end in `[sound]`: exactly `plan.samples` samples, the first one at 0."""
-    fitted = f"apad=whole_len={plan.samples},atrim=end_sample={plan.samples}"
-    graph = f"[{added.stream}]{added.filters},{fitted}"
+    limiter = true_peak_limiter(MIX_CEILING)
+    fitted = f"apad=whole_len={plan.samples},atrim=end_sample={plan.samples}[sound]"
     if own is None:
         # Without a second sound nothing can clip that did not clip before, unless it was made louder.
-        return f"{graph}{',' + true_peak_limiter(MIX_CEILING) if volume > 1 else ''}[sound]"
-    mixed = f"amix=inputs=2:normalize=0:duration=longest,{true_peak_limiter(MIX_CEILING)},{fitted}"
-    return f"{graph}[added];[{own.stream}]{own.filters},{fitted}[own];[own][added]{mixed}[sound]"
+        return ",".join([f"[{added.stream}]{added.filters}", *([limiter] if volume > 1 else []), fitted])
+    both = f"[{own.stream}]{own.filters}[own];[{added.stream}]{added.filters}[added];[own][added]"
+    return f"{both}amix=inputs=2:normalize=0:duration=longest,{limiter},{fitted}"
 
 
-def _make(video: Path, audio: Path, made: Path, plan: _Plan, sound_graph: str, draft: bool, run: _Run) -> Verification:
-    """The second run, and the check of what it made."""
+def _make(
+    video: Path, audio: Path, made: Path, plan: _Plan, sound_graph: str, draft: bool, run: _Run
+) -> tuple[Verification, bool]:
+    """The second run, and the check of what it made. Also whether an input turned out to be damaged."""
     graph = [sound_graph]
     picture = ["-map", "[picture]", *video_encoder(plan.target)]
     if isinstance(plan.source, Still):
@@ -305,7 +318,7 @@ def _make(video: Path, audio: Path, made: Path, plan: _Plan, sound_graph: str, d
         *(*inputs, "-i", f"file:{audio}", "-filter_complex", ";".join(graph)),
         *(*picture, "-map", "[sound]", *audio_encoder(), *muxer(plan.target.frame_rate, draft=draft), f"file:{made}"),
     ]
-    run.run(arguments, "encoding", float(plan.duration))
+    messages = run.run(arguments, "encoding", float(plan.duration))
     run.on_progress("checking", 0.0)
     verification = verify_video(
         made,
@@ -317,7 +330,7 @@ def _make(video: Path, audio: Path, made: Path, plan: _Plan, sound_graph: str, d
         deadline=run.deadline,
     )
     run.on_progress("checking", 1.0)
-    return verification
+    return verification, _DAMAGE.search(messages) is not None
 
 
 def _length_notes(source: MediaInfo | Still, added: _Sound, plan: _Plan) -> list[str]:
@@ -327,7 +340,7 @@ def _length_notes(source: MediaInfo | Still, added: _Sound, plan: _Plan) -> list
     if silence >= 0.1:
         notes.append(f"the added sound ends {silence:.1f} s before the picture")
     if isinstance(source, Still):
-        if (plan.target.width, plan.target.height) < (source.width, source.height):
+        if plan.target.width < source.width:
             notes.append(f"the image was scaled from {source.width}×{source.height} down to 4K")
         return notes
     picture = _picture(source)
