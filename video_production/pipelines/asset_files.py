@@ -164,7 +164,7 @@ def _near_file(path: Path, source: str) -> str:
         names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
     except OSError:
         names = []
-    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.68)
     if near:
         return f"; did you mean '{source[: len(source) - len(path.name)]}{near[0]}'?"
     return ". Paths start at the document's folder."

@@ -107,13 +107,14 @@ def _ordered_uses(step: Step) -> list[str]:
 def _ending(steps: Sequence[Step]) -> Iterator[Located]:
     """A pipeline ends in exactly one node that nobody uses, and that node makes a video.
 
-    A misspelled reference counts for the node that it was probably meant for. Says nothing while a node has no id or
-    names one that nothing resembles: that mistake is reported, and what hangs loose because of it is no second one.
+    A misspelled reference counts for the node that it was probably meant for. Says nothing while a node has no id,
+    lacks an input, or names a node that nothing resembles: that is reported, and what hangs loose because of it is no
+    second mistake.
     """
     ids = {step.id for step in steps if step.id}
     uses = frozenset(use for step in steps for use in step.uses)
     meant = [nearest(use, ids) for use in sorted(uses - ids)]
-    if any(step.id is None for step in steps) or None in meant:
+    if None in meant or any(step.id is None or _lacks_input(step) for step in steps):
         return
     used = uses.union(str(id) for id in meant)
     loose = [step for step in steps if step.id not in used]
@@ -134,6 +135,11 @@ def _ending(steps: Sequence[Step]) -> Iterator[Located]:
                 f"'{step.id}' is the end of the pipeline, but makes {_NAMES[step.makes]}. A pipeline ends in a video."
             )
             yield last, Problem(step.path, message)
+
+
+def _lacks_input(step: Step) -> bool:
+    slots = step.kind.slots.values() if step.kind else ()
+    return any(slot.required and len(step.inputs.get(slot.name, ())) < slot.minimum for slot in slots)
 
 
 def _not_makeable(step: Step) -> Iterator[Problem]:

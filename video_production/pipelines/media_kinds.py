@@ -50,6 +50,8 @@ def kinds_of(head: bytes) -> tuple[Kind, ...]:
         return _brand(head[8:12])
     if head[4:8] in _QUICKTIME_BOXES:
         return ("video", "audio")
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return ("text",)
     if _is_transport_stream(head):
         return ("video", "audio")
     if _is_mpeg_audio(head):
@@ -78,8 +80,6 @@ def _is_mpeg_audio(head: bytes) -> bool:
 
 
 def _is_text(head: bytes) -> bool:
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return True
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:

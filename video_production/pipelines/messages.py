@@ -82,12 +82,12 @@ class _Explanation:
         self.value = error["input"]
         self.context = error.get("ctx", {})
         self.keys = _without_tags(error["loc"])
-        self.index = self.keys[1] if self.keys[0] == "nodes" and len(self.keys) > 1 else -1
+        self.index = self.keys[1] if self.keys[:1] == ("nodes",) and len(self.keys) > 1 else -1
         self.node = data["nodes"][self.index] if isinstance(self.index, int) and self.index >= 0 else None
         self.kind = self._node_type()
         self.section = self._section()
         self.owner = self._owner(document)
-        self.key = str(self.keys[-1])
+        self.key = str(self.keys[-1]) if self.keys else ""
         self.field = _field(self.owner, self.key)
 
     def meant(self) -> tuple[int | str, ...] | None:
@@ -246,7 +246,8 @@ class _Explanation:
             return (
                 f"'{self.context['tag']}' does not make {self.kind.name}. Use {listed(list(self.kind.configs), 'or')}."
             )
-        return type_choice(self.context["tag"])
+        given = self.node.get("type") if isinstance(self.node, dict) else None
+        return self._tag_missing() if given is None else type_choice(given)
 
     def _tag_missing(self) -> str:
         if self.section == "config" and self.kind:

@@ -42,10 +42,10 @@ class _Unreadable(Exception):
 
 
 def _read_text(path: Path) -> str:
-    if path.suffix.lower() not in (".json", ".yaml", ".yml"):
-        raise _Unreadable(f"A pipeline document is a .yaml, .yml or .json file; '{path.name}' is none of these.")
     if path.is_dir():
         raise _Unreadable(f"This is a folder, not a file. Did you mean '{path / 'pipeline.yaml'}'?")
+    if path.suffix.lower() not in (".json", ".yaml", ".yml"):
+        raise _Unreadable(f"A pipeline document is a .yaml, .yml or .json file; '{path.name}' is none of these.")
     try:
         content = path.read_bytes() if path.stat().st_size <= LARGEST_DOCUMENT else None
     except FileNotFoundError as error:
@@ -160,7 +160,7 @@ def _parse_yaml(text: str) -> Any:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise _Unreadable(
-            f"line {line}: the character #x{ord(str(error.character)):04x} is not allowed in YAML."
+            f"line {line}: the character #x{ord(text[error.position]):04x} is not allowed in YAML."
         ) from error
     except RecursionError as error:
         raise _Unreadable("The document is nested too deeply.") from error
