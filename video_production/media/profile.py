@@ -119,14 +119,15 @@ def sdr_filters(video: VideoTrack) -> str:
     """The filters that convert the picture's colours to BT.709 limited, or "" where they are that already.
 
     Untagged pictures have BT.601's matrix below 720 lines and BT.709's from there on; their primaries are left alone,
-    for what nobody tagged was made on a screen. PQ and HLG are tone-mapped, with diffuse white at 203 cd/m² (ITU-R
-    BT.2408). The transfer curve of SDR pictures is left alone: players show them all alike.
+    for what nobody tagged was made on a screen. PQ and HLG are tone-mapped: diffuse white lies at 203 cd/m² (ITU-R
+    BT.2408), dark and middle tones stay as they are, highlights up to 1000 cd/m² are compressed. The transfer curve of
+    SDR pictures is left alone: players show them all alike.
     """
     primaries, transfer, matrix, full = _source_color(video)
     if transfer in (_PQ, _HLG):
         return (
             f"{_tagged(primaries, transfer, matrix, full)},zscale=transfer=linear:npl=203,format=gbrpf32le,"
-            "zscale=primaries=bt709,tonemap=tonemap=hable:desat=0,"
+            "zscale=primaries=bt709,tonemap=tonemap=mobius:param=0.5:peak=5:desat=0,"
             "zscale=transfer=bt709:matrix=bt709:range=limited,format=yuv420p"
         )
     if _has_alpha(video.pixel_format):
