@@ -19,7 +19,7 @@ LARGEST_TEXT = 1_000_000
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.*[^/]", re.DOTALL)
-_HTTPS = re.compile(r"https://[^/\s@]+\.[^/\s@]+/\S+")
+_HTTPS = re.compile(r"https://[^/\s@]+/\S+")
 _NAMES = {"text": "text", "json": "JSON", "image": "an image", "video": "a video", "audio": "a sound"}
 _CHUNK = 1 << 20
 

@@ -88,7 +88,7 @@ def _cycles(steps: Sequence[Step], by_id: Mapping[str, Step]) -> Iterator[Locate
         if len(cycle) == 2:
             message = f"'{cycle[0]}' takes its own result ({way}). Name another node."
         else:
-            message = f"The nodes feed each other in a circle: {way}. Take one of these connections away."
+            message = f"The nodes feed each other in a circle: {way}. Remove one of these connections."
         yield closing.index, Problem(f"{closing.path}.inputs", message)
 
 

@@ -66,7 +66,7 @@ def test_a_cycle_is_named_from_node_to_node(lesson: Data, problems: Problems) ->
         {"id": "b", "type": "merge-videos", "inputs": {"segments": ["clip", "a"]}},
     ]
     assert problems(lesson) == [
-        "nodes.a.inputs: The nodes feed each other in a circle: a → b → a. Take one of these connections away."
+        "nodes.a.inputs: The nodes feed each other in a circle: a → b → a. Remove one of these connections."
     ]
 
 
@@ -81,7 +81,7 @@ def test_a_long_cycle_is_named_once_at_the_node_where_it_closes(lesson: Data, pr
         for id, source in (("a", "c"), ("b", "a"), ("c", "b"))
     ]
     assert problems(lesson) == [
-        "nodes.a.inputs: The nodes feed each other in a circle: a → b → c → a. Take one of these connections away."
+        "nodes.a.inputs: The nodes feed each other in a circle: a → b → c → a. Remove one of these connections."
     ]
 
 
