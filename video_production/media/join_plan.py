@@ -229,7 +229,7 @@ def _own_obstacles(info: MediaInfo) -> list[str]:
         found.append("last frame held")
     if not video.starts_with_key:
         found.append("cut inside a group of pictures")
-    if video.start - _origin(info) > half_frame:
+    if video.start - _origin(info) >= half_frame:
         found.append("picture starts late")
     if _sound_overhang(info) > 0:
         found.append(f"sound {float(_sound_overhang(info)):.2g} s longer than the picture, last frame held")

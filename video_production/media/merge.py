@@ -7,6 +7,7 @@ clip at its absolute position, and encoded once. So nothing drifts, and a clip w
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -17,7 +18,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from video_production.errors import MediaError, VerificationFailed
+from video_production.errors import MediaError, OperatorError, VerificationFailed
 from video_production.media.clip_parts import (
     SAMPLE_BYTES,
     Part,
@@ -101,9 +102,31 @@ def merge(
         raise MediaError("There is nothing to merge: no clips were given.")
     with tempfile.TemporaryDirectory(prefix="merge-", dir=work) as folder:
         run = _Merge(inputs, Path(folder), draft, on_progress or _unheard, deadline, ffmpeg)
-        result = run.run()
-        shutil.move(run.joined, output)
+        try:
+            result = run.run()
+            _hand_over(run.joined, output)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise OperatorError(
+                    "The disk is full, so the clips could not be merged. Free some space and run again."
+                ) from error
+            raise
         return result
+
+
+def _hand_over(made: Path, output: Path) -> None:
+    """Give the finished file its name in one step, so that nobody ever sees half of it."""
+    try:
+        made.replace(output)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        beside = output.with_name(f".{output.name}.partial")
+        try:
+            shutil.copyfile(made, beside)
+            beside.replace(output)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 class _Merge:

@@ -94,6 +94,26 @@ def test_a_merged_video_can_be_merged_again_without_re_encoding(tmp_path: Path, 
     ]
 
 
+def test_clips_of_other_time_scales_are_copied_onto_one_exact_grid(tmp_path: Path, join: Merge, out: Path) -> None:
+    first = house_clip(tmp_path / "a.mp4", frames=40, rate=Fraction(30000, 1001), source="mandelbrot")
+    clips = [first]
+    for timescale in ("30000", "1000", "90000"):
+        clips.append(tmp_path / f"{timescale}.mp4")
+        run_ffmpeg("-i", first, "-c", "copy", "-video_track_timescale", timescale, clips[-1])
+    assert treatments(join(*clips)) == ["copied"] * 4
+    assert decoded_video_hashes(out) == decoded_video_hashes(first) * 4
+    assert frame_times(out) == [Fraction(number * 1001, 30000) for number in range(160)]
+
+
+def test_a_picture_a_little_behind_its_sound_is_copied_onto_the_grid(tmp_path: Path, join: Merge, out: Path) -> None:
+    clip = house_clip(tmp_path / "a.mp4", sound=tone(440, 1.0))
+    behind = tmp_path / "behind.mp4"
+    run_ffmpeg("-itsoffset", "0.015", "-i", clip, "-i", clip, "-map", "0:v", "-map", "1:a", "-c", "copy", behind)
+    assert treatments(join(behind, clip, behind)) == ["copied"] * 3
+    assert decoded_video_hashes(out) == decoded_video_hashes(clip) * 3
+    assert frame_times(out) == [Fraction(number, 25) for number in range(75)]
+
+
 def test_a_picture_that_starts_late_is_shown_from_the_start_and_stays_in_step(
     tmp_path: Path, join: Merge, out: Path
 ) -> None:

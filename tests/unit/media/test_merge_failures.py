@@ -1,3 +1,4 @@
+import errno
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -5,12 +6,13 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.unit.media.clips import make_clip, make_still, make_tone, run_ffmpeg
+from tests.unit.media.clips import FFMPEG, make_clip, make_still, make_tone, run_ffmpeg
 from tests.unit.media.house import house_clip
 from tests.unit.media.listening import tone
-from video_production.errors import MediaError, OutOfTime, VerificationFailed
+from video_production.errors import MediaError, OperatorError, OutOfTime, VerificationFailed
 from video_production.media import merge as merge_module
 from video_production.media.merge import MergeResult
+from video_production.media.probe import probe
 
 Merge = Callable[..., MergeResult]
 
@@ -134,3 +136,31 @@ def test_a_result_that_fails_its_check_is_never_handed_over(
     with pytest.raises(VerificationFailed, match="a frame is missing"):
         join(house_clip(tmp_path / "a.mp4", frames=10))
     assert out.read_text() == "what was there before"
+
+
+def test_a_full_disk_is_the_operators_concern(
+    tmp_path: Path, join: Merge, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*ignored: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(merge_module.shutil, "copyfileobj", full)
+    with pytest.raises(OperatorError, match="disk is full"):
+        join(house_clip(tmp_path / "a.mp4", frames=10, sound=tone(440, 0.4)))
+    assert not out.exists()
+
+
+def test_a_result_on_another_disk_appears_whole_or_not_at_all(
+    tmp_path: Path, join: Merge, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = Path.replace
+
+    def other_disk(made: Path, target: Path) -> Path:
+        if made.parent != target.parent:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return replace(made, target)
+
+    monkeypatch.setattr(Path, "replace", other_disk)
+    join(house_clip(tmp_path / "a.mp4", frames=10))
+    assert probe(out, FFMPEG).video is not None
+    assert not list(tmp_path.glob(".*"))
