@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from fractions import Fraction
@@ -21,7 +22,8 @@ _SPEED = {
 def run_ffmpeg(*arguments: str | Path) -> bytes:
     """Run FFmpeg quietly and return what it writes to stdout; AssertionError with its words when it fails."""
     command = [FFMPEG, "-hide_banner", "-nostdin", "-y", "-v", "error", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    environment = {**os.environ, "GCONV_PATH": os.devnull}  # without it the static build crashes on MPEG-TS
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False, env=environment)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr.decode(errors='replace')}"
     return done.stdout
 

@@ -62,6 +62,12 @@ def with_co64(path: Path) -> Path:
     return path
 
 
+def late_sound(path: Path) -> Path:
+    whole = make_clip(path.with_name("whole.mp4"), bframes=2)
+    run_ffmpeg("-i", whole, "-itsoffset", "0.3", "-i", whole, "-map", "0:v", "-map", "1:a", "-c", "copy", path)
+    return path
+
+
 MAKERS: dict[str, tuple[str, Maker]] = {
     "plain": ("a.mp4", make_clip),
     "B-frames": ("a.mp4", lambda path: make_clip(path, bframes=3, gop=10, rate="30000/1001")),
@@ -71,6 +77,7 @@ MAKERS: dict[str, tuple[str, Maker]] = {
     ),
     "no edit list": ("a.mp4", lambda path: make_clip(path, bframes=2, extra=("-use_editlist", "0"))),
     "cut inside a group": ("a.mp4", cut_inside_a_group),
+    "late sound": ("a.mp4", late_sound),
     "varying frame rate": ("a.mp4", varying_rate),
     "64-bit offsets": ("a.mp4", with_co64),
     "MOV": ("a.mov", lambda path: make_clip(path, rate="24000/1001")),

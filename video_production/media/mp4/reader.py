@@ -24,6 +24,7 @@ _LARGEST_HEADER = 128 << 20
 _MOST_BOXES = 100_000
 _MOST_TRACKS = 64
 _MOST_TICKS = 1 << 31
+_MOST_TIME = 1 << 60
 
 _Matrix = tuple[int, int, int, int]
 _IDENTITY: _Matrix = (0x10000, 0, 0, 0x10000)
@@ -221,7 +222,7 @@ def _read_edits(trak: Boxes) -> tuple[Edit, ...]:
     edits: list[Edit] = []
     for index in range(count):
         duration, time, rate = elst.unsigned(width), elst.signed(width), elst.u32()
-        if time < -1 or duration >> 60 or time >> 60:
+        if not -1 <= time < _MOST_TIME or duration >= _MOST_TIME:
             raise Malformed("its edit list is impossible")
         if time >= 0 and rate != 0x10000:
             raise Malformed("its edit list changes the speed of playing; export it again without that")
