@@ -113,7 +113,7 @@ class Connection(BaseHTTPRequestHandler):
             elif self._send_head(response, len(response.body)):
                 self.wfile.write(response.body)
                 self._sent = len(response.body)
-        except (ConnectionError, TimeoutError):
+        except OSError:
             self.close_connection = True
 
     def _send_file(self, response: Response, part: FilePart) -> None:

@@ -38,8 +38,7 @@ _PAGE = 1000
 
 
 def create_multipart_upload(store: DiskStore, request: Request) -> Response:
-    store.require_bucket(request.bucket)
-    store.layout.object(request.bucket, request.key)
+    store.require_place(request.bucket, request.key)
     algorithm = request.headers.get("x-amz-checksum-algorithm", "").lower()
     upload = Upload(
         id=uuid.uuid4().hex,

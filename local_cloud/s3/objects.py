@@ -39,6 +39,7 @@ _STORED = ("content-type", "cache-control", "content-disposition", "content-enco
 def put_object(store: DiskStore, request: Request) -> Response:
     """Store the body; the object appears whole, once every checksum that the request states has been verified."""
     request.body.require_length()
+    store.require_place(request.bucket, request.key)
     condition = write_condition(request.headers, request.key)
     condition(store.head(request.bucket, request.key))
     headers, metadata = stored_headers(request.headers), user_metadata(request.headers)
@@ -75,6 +76,7 @@ def delete_object(store: DiskStore, request: Request) -> Response:
 def copy_object(store: DiskStore, request: Request) -> Response:
     """Copy an object whole; its metadata comes along unless the request replaces it."""
     bucket, key = copy_source(request.headers)
+    store.require_place(request.bucket, request.key)
     condition = write_condition(request.headers, request.key)
     replaced = _replaces_metadata(request.headers)
     if (bucket, key) == (request.bucket, request.key) and not replaced:

@@ -39,7 +39,6 @@ _LIST = {
     "start-after",
     "continuation-token",
     "encoding-type",
-    "fetch-owner",
 }
 _LIST_UPLOADS = {"uploads", "prefix", "delimiter", "max-uploads", "key-marker", "upload-id-marker", "encoding-type"}
 _READ = {"response-content-type", "response-cache-control", "response-content-disposition", "response-expires"}

@@ -42,7 +42,7 @@ class Listener(socketserver.TCPServer):
 
     def _converse(self, request: socket.socket, client_address: Any) -> None:
         try:
-            with suppress(ConnectionError, TimeoutError):
+            with suppress(OSError):
                 self.finish_request(request, client_address)
         finally:
             self.shutdown_request(request)

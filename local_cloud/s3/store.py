@@ -128,7 +128,10 @@ class DiskStore:
 
     def open_object(self, bucket: str, key: str) -> OpenObject:
         """Like `reading`, for a caller who closes the file."""
-        path = self._path(bucket, key)
+        try:
+            path = self.require_place(bucket, key)
+        except S3Error as error:
+            raise S3Error("NoSuchKey", Key=key) if error.code == "KeyNotStorable" else error from None
         for _ in range(_PATIENCE):
             try:
                 file = path.open("rb")
@@ -157,10 +160,6 @@ class DiskStore:
         """The keys that start with `prefix` and come after `after`, in S3's order (that of their UTF-8 bytes)."""
         yield from _keys_below(self.require_bucket(bucket), "", prefix, after)
 
-    def _path(self, bucket: str, key: str) -> Path:
-        self.require_bucket(bucket)
-        return self.layout.object(bucket, key)
-
     def _info(self, bucket: str, key: str, file: BinaryIO) -> ObjectInfo | None:
         """What is known of an open file; None when its key has meanwhile moved on to another version.
 
@@ -170,6 +169,8 @@ class DiskStore:
         with self._lock:
             if info := self._records.read(bucket, key, stat):
                 return info
+            if _version(self.layout.object(bucket, key)) != (stat.st_mtime_ns, stat.st_size):
+                return None
         try:
             md5 = md5_of_range(file, 0, stat.st_size)
         except EOFError:
@@ -181,6 +182,11 @@ class DiskStore:
 
     # -- writing
 
+    def require_place(self, bucket: str, key: str) -> Path:
+        """Where an object lies or may lie; NoSuchBucket, KeyTooLongError or KeyNotStorable when it can lie nowhere."""
+        self.require_bucket(bucket)
+        return self.layout.object(bucket, key)
+
     def incoming(self) -> AbstractContextManager[Incoming]:
         """A new file, gone at the end unless it was committed."""
         return receiving(self.layout.incoming)
@@ -190,7 +196,7 @@ class DiskStore:
 
         Raises what `condition` raises, NoSuchBucket, and KeyNotStorable where a folder is in the way.
         """
-        path = self._path(bucket, record.key)
+        path = self.require_place(bucket, record.key)
         incoming.file.flush()
         with self._unchanged(bucket, record.key, path) as current:
             condition(current)
@@ -211,7 +217,10 @@ class DiskStore:
 
     def delete(self, bucket: str, key: str, condition: Condition) -> None:
         """Remove an object, if there is one and `condition` allows it, and the folders that it leaves empty."""
-        path = self._path(bucket, key)
+        if self.head(bucket, key) is None:
+            condition(None)
+            return
+        path = self.require_place(bucket, key)
         with self._unchanged(bucket, key, path) as current:
             condition(current)
             if current:

@@ -267,6 +267,9 @@ def test_a_key_and_a_folder_of_the_same_name_are_refused_clearly(disk_bucket: Bu
 @pytest.mark.parametrize("key", ["../x", "a/../../x", "a//b", "./a", "a/", "a/.", "..", "x" * 256, "a\0b"])
 def test_keys_that_are_no_paths_are_refused(disk_bucket: Bucket, key: str) -> None:
     assert refusal(disk_bucket.put, key) == (400, "KeyNotStorable")
+    assert refusal(disk_bucket.start, key) == (400, "KeyNotStorable")
+    assert refusal(disk_bucket.get, key) == (404, "NoSuchKey")
+    disk_bucket.client.delete_object(Bucket=disk_bucket.name, Key=key)
     assert disk_bucket.keys() == []
 
 
