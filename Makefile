@@ -3,7 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help demo test lint format lock clean
+.PHONY: help demo test test-kills lint format lock clean
+
+.PHONY: setup
+setup:
+	@$(PYTHON) tools/set_up.py test
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -15,14 +19,15 @@ demo:  ## set up, produce the example lesson, print where the video lies
 test: lint  ## set up, run every fast check and test
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-lint:  ## ruff and the strict type checker
-	@$(PYTHON) tools/set_up.py test
+test-kills: setup  ## kill everything at every stage, for both ElevenLabs ways (some minutes)
+	@$(BIN)/python -m pytest -n 2 -m slow tests/e2e/test_killed.py -s
+
+lint: setup  ## ruff and the strict type checker
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-format:  ## format the code and sort its imports
-	@$(PYTHON) tools/set_up.py test
+format: setup  ## format the code and sort its imports
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 

@@ -12,14 +12,19 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+import requests
 
 from video_production.errors import DocumentError, Problem
 from video_production.nodes.model import Desired, MediaType, Node, NodeStatus, Output, Pipeline
 from video_production.nodes.table import NodeTable
 from video_production.pipelines.graph import descendants, final_nodes
-from video_production.storage import Storage, parse_s3_url
+from video_production.storage import CHUNK, Storage, parse_s3_url
 
 __all__ = ["Publication", "Publisher", "compare"]
+
+_FETCH_TIMEOUT = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +135,28 @@ class Publisher:
                     [Problem(f"nodes.{node.id}.asset.source", f"{source} does not exist or can't be read.")],
                 )
             return Output(media_type, location.key, found.size, found.sha256 or found.etag.strip('"'), location.bucket)
+        if source.startswith("https://"):
+            return self._fetch(node, source, pipeline)
         path = Path(str(asset["path"]))
         key = self._key(pipeline, node.id, str(asset["sha256"]), path.suffix.lower())
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         stored = self.storage.upload(path, pipeline.bucket, key, kind)
+        return Output(media_type, key, stored.size, stored.sha256, pipeline.bucket)
+
+    def _fetch(self, node: Node, source: str, pipeline: Pipeline) -> Output:
+        """Copy what lies behind an address into the bucket, streamed; its name there comes from the address."""
+        url_path = urlsplit(source).path
+        key = self._key(pipeline, node.id, hashlib.sha256(source.encode()).hexdigest(), Path(url_path).suffix.lower())
+        try:
+            with requests.get(source, stream=True, timeout=_FETCH_TIMEOUT) as answer:
+                answer.raise_for_status()
+                kind = answer.headers.get("Content-Type", "application/octet-stream")
+                stored = self.storage.put(answer.iter_content(CHUNK), pipeline.bucket, key, kind)
+        except requests.RequestException as error:
+            because = f"status {error.response.status_code}" if error.response is not None else type(error).__name__
+            problem = Problem(f"nodes.{node.id}.asset.source", f"{source} can't be fetched ({because}).")
+            raise DocumentError(pipeline.id, [problem]) from error
+        media_type: MediaType = (node.asset or {})["type"]
         return Output(media_type, key, stored.size, stored.sha256, pipeline.bucket)
 
     def _key(self, pipeline: Pipeline, node_id: str, sha256: str, suffix: str) -> str:

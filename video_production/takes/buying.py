@@ -356,7 +356,7 @@ class Buyer:
         if source is None or source.output is None:
             raise Superseded(f"Input '{node_id}' of node {node.id} is being made anew.")
         output = source.output
-        text = self.storage.read(output.bucket, output.s3_key).decode("utf-8") if output.type == "text" else None
+        text = self.storage.read(output.bucket, output.s3_key).decode("utf-8-sig") if output.type == "text" else None
         return InputContent(output.type, output.sha256, text, output.bucket, output.s3_key)
 
     def _attempt(self, wanted: _Wanted, attempt: TakeAttempt) -> Attempt:
