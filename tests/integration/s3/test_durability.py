@@ -147,7 +147,7 @@ def test_closing_cuts_what_is_under_way_and_joins_every_thread(tmp_path: Path) -
     started = time.monotonic()
     running.close()
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
     assert set(threading.enumerate()) == before
     assert files_below(tmp_path / ".meta/incoming") == []
     connection.close()
