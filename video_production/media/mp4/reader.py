@@ -23,6 +23,7 @@ _LARGEST_HEADER = 128 << 20
 
 _MOST_BOXES = 100_000
 _MOST_TRACKS = 64
+_MOST_EDITS = 10_000
 _MOST_TICKS = 1 << 31
 _MOST_TIME = 1 << 60
 
@@ -217,8 +218,8 @@ def _read_edits(trak: Boxes) -> tuple[Edit, ...]:
     version, _ = elst.full_box()
     width = 8 if version else 4
     count = elst.u32()
-    if count * (2 * width + 4) > elst.left:
-        raise Malformed("its 'elst' box is too short")
+    if count > _MOST_EDITS or count * (2 * width + 4) > elst.left:
+        raise Malformed(f"its edit list states {count:,} edits")
     edits: list[Edit] = []
     for index in range(count):
         duration, time, rate = elst.unsigned(width), elst.signed(width), elst.u32()

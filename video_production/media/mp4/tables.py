@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
 from video_production.media.mp4.boxes import Boxes, Malformed
@@ -11,8 +12,8 @@ from video_production.media.mp4.model import Samples
 
 __all__ = ["Budget", "SampleBuilder", "read_sample_tables"]
 
-MOST_SAMPLES = 10_000_000
-"""Samples of all tracks of a file together: 40 hours of film with sound. Some kilobytes can state billions."""
+MOST_SAMPLES = 5_000_000
+"""Samples of all tracks of a file together: ten hours at 60 frames with sound. Some kilobytes can state billions."""
 
 _FURTHEST = 1 << 60
 """Ticks beyond which no decoding time makes sense."""
@@ -97,17 +98,18 @@ def read_sample_tables(stbl: Boxes, *, sound: bool, entries: int, file_size: int
     if count == 0:
         return builder
     durations = _read_runs(stbl, "stts", "I", count)
-    chunks = _read_chunks(stbl, count, entries, file_size)
     packed = sound and constant and "ctts" not in stbl and "stss" not in stbl and durations.only(1)
+    if not packed:
+        budget.spend(count)
+    chunks = _read_chunks(stbl, count, entries, file_size)
     if packed:
         _add_packed(builder, constant, chunks, budget)
         return builder
-    budget.spend(count)
     if constant:
         sizes = array("I", [constant]) * count
     offsets = array("Q")
     first = 0
-    for offset, samples, entry in chunks:
+    for offset, samples, entry in zip(chunks.offsets, chunks.samples, chunks.entries, strict=True):
         if not builder.entries or builder.entries[-1][1] != entry:
             builder.entries.append((first, entry))
         offsets.extend(_offsets(offset, sizes[first : first + samples]))
@@ -122,18 +124,17 @@ def _offsets(start: int, sizes: array[int]) -> Iterator[int]:
     return (offset for offset, _ in zip(ends, sizes, strict=False))
 
 
-def _add_packed(builder: SampleBuilder, size: int, chunks: list[tuple[int, int, int]], budget: Budget) -> None:
+def _add_packed(builder: SampleBuilder, size: int, chunks: _Chunks, budget: Budget) -> None:
     """Uncompressed sound has a sample per 1/48000 s: keep one item per chunk instead."""
-    budget.spend(len(chunks))
-    if any(samples * size > 0xFFFFFFFF for _, samples, _ in chunks):
+    budget.spend(len(chunks.offsets))
+    if max(chunks.samples) * size > 0xFFFFFFFF:
         raise Malformed("a chunk of its uncompressed sound is impossibly large")
     builder.packed = True
-    for index, (_, _, entry) in enumerate(chunks):
+    for index, entry in enumerate(chunks.entries):
         if not builder.entries or builder.entries[-1][1] != entry:
             builder.entries.append((index, entry))
-    counts = array("I", (samples for _, samples, _ in chunks))
-    sizes = array("I", (samples * size for samples in counts))
-    builder.add(sizes, array("Q", (offset for offset, _, _ in chunks)), counts, None, None)
+    sizes = array("I", (samples * size for samples in chunks.samples))
+    builder.add(sizes, chunks.offsets, chunks.samples, None, None)
 
 
 def _read_sizes(stbl: Boxes, file_size: int) -> tuple[int, array[int], int]:
@@ -192,14 +193,41 @@ def _read_sync(stbl: Boxes, count: int) -> bytes | None:
     return bytes(flags)
 
 
-def _read_chunks(stbl: Boxes, samples: int, entries: int, file_size: int) -> list[tuple[int, int, int]]:
-    """Every chunk that holds samples as (offset in the file, number of samples, index of its sample entry)."""
+@dataclass(slots=True)
+class _Chunks:
+    """The chunks that hold samples: offset in the file, number of samples, index of their sample entry."""
+
+    offsets: array[int] = field(default_factory=lambda: array("Q"))
+    samples: array[int] = field(default_factory=lambda: array("I"))
+    entries: array[int] = field(default_factory=lambda: array("I"))
+
+
+def _read_chunks(stbl: Boxes, samples: int, entries: int, file_size: int) -> _Chunks:
     wide = "co64" in stbl
     fields = stbl.fields("co64" if wide else "stco")
     fields.full_box()
     offsets = fields.table("Q" if wide else "I", fields.u32())
     if offsets and max(offsets) > file_size:
         raise Malformed(f"it is cut off: its media reaches byte {max(offsets):,}, the file ends at {file_size:,}")
+    firsts, counts, described = _read_chunk_runs(stbl, entries)
+    chunks = _Chunks()
+    left = samples
+    bounds = [*(first - 1 for first in firsts[1:]), len(offsets)]
+    for first, bound, count, entry in zip(firsts, bounds, counts, described, strict=True):
+        for offset in offsets[first - 1 : bound]:
+            if not left or not count:
+                break
+            chunks.offsets.append(offset)
+            chunks.samples.append(min(count, left))
+            chunks.entries.append(entry - 1)
+            left -= min(count, left)
+    if left:
+        raise Malformed(f"its chunks hold {samples - left:,} samples of {samples:,}")
+    return chunks
+
+
+def _read_chunk_runs(stbl: Boxes, entries: int) -> tuple[array[int], array[int], array[int]]:
+    """`stsc` as three columns: first chunk, samples in each chunk, sample entry (both counted from 1)."""
     fields = stbl.fields("stsc")
     fields.full_box()
     runs = fields.table("I", 3 * fields.u32())
@@ -208,15 +236,4 @@ def _read_chunks(stbl: Boxes, samples: int, entries: int, file_size: int) -> lis
         raise Malformed("its 'stsc' box is out of order")
     if not all(1 <= index <= entries for index in described):
         raise Malformed("its 'stsc' box names a sample entry that is not there")
-    chunks: list[tuple[int, int, int]] = []
-    left = samples
-    bounds = [*(first - 1 for first in firsts[1:]), len(offsets)]
-    for first, bound, count, entry in zip(firsts, bounds, counts, described, strict=True):
-        for offset in offsets[first - 1 : bound]:
-            if not left or not count:
-                break
-            chunks.append((offset, min(count, left), entry - 1))
-            left -= min(count, left)
-    if left:
-        raise Malformed(f"its chunks hold {samples - left:,} samples of {samples:,}")
-    return chunks
+    return firsts, counts, described
