@@ -131,7 +131,7 @@ def mix(
     "replace" drops the clip's own sound, "overlay" keeps it. `volume` is the linear gain of the added sound, applied
     after a voice was brought to −16 LUFS. Nothing is cut: the longer input decides the length, the last frame is held
     or silence follows. A still is held for as long as the sound lasts. `work` is an existing folder for the file under
-    way, on the disk of `output`, which appears only once it has been verified. `deadline` is a `time.monotonic()` value.
+    way, on the disk of `output`, which appears once it is verified. `deadline` is a `time.monotonic()` value.
 
     Raises MediaError when an input can't be used, VerificationFailed when the result does not decode as planned, and
     what `run_ffmpeg` raises.
