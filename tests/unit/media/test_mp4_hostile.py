@@ -17,7 +17,7 @@ from video_production.media.mp4.reader import read_movie
 from video_production.media.probe import probe_source
 
 SLOWEST = 2.0
-"""Seconds: a sound file of this size takes some milliseconds."""
+"""Seconds of processor time: a sound file of this size takes some milliseconds."""
 
 MOST_MEMORY = 64 << 20
 
@@ -49,7 +49,7 @@ def sound_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 def try_to_read(data: bytes) -> None:
     """Read it; anything but success or a MediaError of one sentence fails the test."""
-    begun = time.monotonic()
+    begun = time.process_time()
     said = ""
     try:
         probe_source(Memory(data))
@@ -57,7 +57,7 @@ def try_to_read(data: bytes) -> None:
         said = str(error)
     assert not said or "hostile.mp4" in said
     assert "\n" not in said
-    assert time.monotonic() - begun < SLOWEST
+    assert time.process_time() - begun < SLOWEST
 
 
 def headers(data: bytes) -> list[int]:
@@ -142,7 +142,7 @@ def test_billions_of_samples_in_a_fragment_take_no_memory(plain: bytes) -> None:
 
 
 def refused_in_little_memory(data: bytes) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     tracemalloc.start()
     try:
         with pytest.raises(MediaError, match=r"^hostile\.mp4 "):
@@ -151,7 +151,7 @@ def refused_in_little_memory(data: bytes) -> None:
     finally:
         tracemalloc.stop()
     assert peak < MOST_MEMORY
-    assert time.monotonic() - begun < SLOWEST
+    assert time.process_time() - begun < SLOWEST
 
 
 @pytest.mark.parametrize(
@@ -161,6 +161,7 @@ def refused_in_little_memory(data: bytes) -> None:
         (b"hello, this is a text file", "neither an MP4 nor a MOV"),
         (box("ftyp", b"isom"), "never finished"),
         (box("ftyp", b"isom") + box("mdat", bytes(100)), "never finished"),
+        (box("ftyp", b"heic", bytes(4)) + box("meta", bytes(20)), "still picture"),
         (box("ftyp", b"isom") + b"\0\0\0\x10moov", "cut off"),
         (box("ftyp", b"isom") + b"\0\0\0\4moov", "no box where one belongs"),
         (box("ftyp", b"isom") + box("moov"), "no 'mvhd' box"),

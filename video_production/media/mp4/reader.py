@@ -18,6 +18,7 @@ from video_production.media.mp4.tables import Budget, SampleBuilder, read_sample
 __all__ = ["looks_like_mp4", "read_movie"]
 
 _FIRST_BOXES = {"ftyp", "moov", "mdat", "free", "skip", "wide", "pnot", "styp", "moof", "sidx", "pdin"}
+_STILL_BRANDS = {b"heic", b"heix", b"mif1", b"avif"}
 _LARGEST_HEADER = 128 << 20
 """Bytes of a `moov` or `moof` box; ten hours of film have about 20 MiB."""
 
@@ -102,6 +103,8 @@ def _read(source: Source) -> Movie:
                 raise Malformed("a fragment comes before its 'moov' box")
             _read_moof(_payload(source, found), found.start, movie)
     if movie is None:
+        if source.size >= 12 and source.read(8, 4) in _STILL_BRANDS:
+            raise Malformed("it is a still picture (HEIC or AVIF), not a video; convert it to PNG or JPEG")
         raise Malformed("it has no 'moov' box, so its recording was never finished; record or export it again")
     return _closed(source, movie)
 
