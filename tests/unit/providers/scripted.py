@@ -65,12 +65,14 @@ def hang_up(handler: BaseHTTPRequestHandler) -> None:
 
 
 def drip(over: threading.Event) -> Behaviour:
-    """Send a byte now and then, each one in time, without an end."""
+    """Send a byte now and then, each one in time, for much longer than anybody should wait."""
 
     def behave(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.end_headers()
-        while not over.wait(0.05):
+        for _ in range(200):
+            if over.wait(0.05):
+                break
             handler.wfile.write(b" ")
 
     return behave

@@ -17,6 +17,7 @@ import pytest
 
 from tests.unit.providers.scripted import Provider, drip, hang_up, reply
 from video_production.errors import OperatorError, ProviderAmbiguous, ProviderRefused, ProviderUnreachable
+from video_production.providers.connection import TimeGuard
 from video_production.providers.http import Explanation, ProviderHttp
 
 KEY = "secret-key-of-the-test"
@@ -146,14 +147,14 @@ class TestPaidRequest:
         started = time.monotonic()
         with pytest.raises(ProviderAmbiguous, match="no complete answer within"):
             pay(http, provider.url, budget=0.5)
-        assert 0.4 < time.monotonic() - started < 2
+        assert 0.4 < time.monotonic() - started < 5
 
     def test_a_server_that_never_answers_is_left_in_time(self, http: ProviderHttp, provider: Provider) -> None:
         provider.answers(lambda handler: provider.over.wait(10) and None)
         started = time.monotonic()
         with pytest.raises(ProviderAmbiguous, match="no complete answer within"):
             pay(http, provider.url, budget=0.3)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 5
 
     def test_a_refused_connection_means_that_nothing_was_sent(self, http: ProviderHttp) -> None:
         with pytest.raises(ProviderRefused, match="nothing was sent: the connection was refused") as caught:
@@ -245,7 +246,7 @@ class TestTls:
             started = time.monotonic()
             with pytest.raises(ProviderRefused, match="nothing was sent"):
                 pay(http, f"https://127.0.0.1:{silent.getsockname()[1]}/", budget=0.3)
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 5
 
     def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
         self, http: ProviderHttp, tls: tuple[str, Path, list[bytes]]
@@ -273,11 +274,38 @@ class TestTls:
         started = time.monotonic()
         with pytest.raises(ProviderAmbiguous, match="no complete answer within"):
             pay(http, f"{url}/silence", budget=0.4)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 5
 
     def test_a_bundle_that_does_not_exist_is_the_operators_fault(self) -> None:
         with pytest.raises(OperatorError, match="REQUESTS_CA_BUNDLE"):
             ProviderHttp("acme", "Acme", ca_bundle="/no/such/bundle.pem")
+
+
+class TestTimeGuard:
+    def test_a_guard_that_expired_lets_nothing_leave(self) -> None:
+        with TimeGuard(0.0) as guard:
+            while not guard.expired:
+                time.sleep(0.001)
+            with pytest.raises(TimeoutError):
+                guard.about_to_send()
+        assert not guard.sent
+
+    def test_a_connection_that_opens_too_late_is_not_used(self) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs, TimeGuard(0.0) as guard:
+            while not guard.expired:
+                time.sleep(0.001)
+            with pytest.raises(TimeoutError):
+                guard.opened(ours)
+
+    def test_a_connection_is_shut_down_when_the_time_is_over(self) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs, TimeGuard(0.05) as guard:
+            guard.opened(ours)
+            guard.about_to_send()
+            theirs.settimeout(5)
+            assert theirs.recv(1) == b""
+            assert guard.sent
 
 
 class TestFreeRequest:
@@ -311,7 +339,7 @@ class TestFreeRequest:
     def test_a_repeated_download_starts_its_file_anew(
         self, http: ProviderHttp, provider: Provider, tmp_path: Path
     ) -> None:
-        provider.answers(reply(200, b"half of", length=100), reply(200, b"whole"))
+        provider.answers(reply(200, b"x" * 600_000, length=700_000), reply(200, b"whole"))
         with (tmp_path / "sound").open("wb") as file:
             http.free_request(provider.url, explain=explain, into=file)
         assert (tmp_path / "sound").read_bytes() == b"whole"
@@ -385,6 +413,8 @@ def tls(certificate: Path) -> Iterator[tuple[str, Path, list[bytes]]]:
                 try:
                     with context.wrap_socket(connection, server_side=True) as secure:
                         request = secure.recv(65536)
+                        while request and b'"hello"}' not in request and (more := secure.recv(65536)):
+                            request += more
                         if not request:
                             continue
                         received.append(request)

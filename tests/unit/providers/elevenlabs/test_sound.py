@@ -88,6 +88,14 @@ def test_a_file_that_is_cut_off_is_not_whole(tmp_path: Path, output_format: str,
         finish_sound(path, output_format)
 
 
+def test_an_opus_file_that_ends_between_two_pages_is_not_whole(tmp_path: Path) -> None:
+    path = spoken(tmp_path / "sound", "opus_48000_64")
+    content = path.read_bytes()
+    path.write_bytes(content[: content.rindex(b"OggS")])
+    with pytest.raises(ValueError, match="cut off"):
+        finish_sound(path, "opus_48000_64")
+
+
 @pytest.mark.parametrize("content", [b"", b"<html>Service unavailable</html>", b'{"detail": "x"}', b"RIFF1234WAVE"])
 def test_what_is_no_sound_is_not_taken_for_one(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "sound"
