@@ -26,6 +26,8 @@ PART = 8 << 20
 """Multipart part size in bytes; S3 wants at least 5 MiB for every part but the last."""
 
 _DENIED = {"AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled"}
+_FULL = "InsufficientStorage"
+"""What the local cloud's S3 answers when the disk is full."""
 _MISSING = {"NoSuchKey", "NoSuchBucket", "404", "NotFound"}
 
 
@@ -177,6 +179,8 @@ def translated(bucket: str, key: str) -> Iterator[None]:
             raise MediaError(f"{where} does not exist. Check the bucket and the key.") from error
         if code in _DENIED:
             raise OperatorError(f"{where}: access denied. Give the role permission to this bucket.") from error
+        if code == _FULL:
+            raise OperatorError(f"{where} can't be written: the disk is full. Make room, then retry.") from error
         raise TransientError(f"{where}: S3 answered {code or error}.") from error
     except BotoCoreError as error:
         raise TransientError(f"{where}: S3 could not be reached ({error}).") from error

@@ -49,6 +49,8 @@ _TIMESCALE = 120_000
 """Ticks per second in which a frame of every rate above lasts a whole number of ticks."""
 
 _GOP_SECONDS = 2
+_X264 = "stitchable=1:chromaloc=0"
+"""The same parameter sets at any quality, and wherever the source places its chroma samples."""
 
 _BT709, _BT601, _BT2020, _RGB = 1, (5, 6), 9, 0
 _PQ, _HLG = 16, 18
@@ -214,7 +216,7 @@ def video_encoder(target: Picture) -> list[str]:
     """
     return [
         *("-c:v", "libx264", "-profile:v", "high", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p"),
-        *("-g", str(round(target.frame_rate * _GOP_SECONDS)), "-x264-params", "stitchable=1", "-flags:v", "+bitexact"),
+        *("-g", str(round(target.frame_rate * _GOP_SECONDS)), "-x264-params", _X264, "-flags:v", "+bitexact"),
         *("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv"),
     ]
 

@@ -389,7 +389,7 @@ class Buyer:
             raise MayHaveBeenPaid(last.message or self._undecided("its answer was lost"))
         if take.state == TakeState.ABANDONED:
             raise MayHaveBeenPaid(
-                f"This request to {self.provider.title} was given up after its answer was lost; to pay for another one, "
+                f"This request to {self.provider.title} was given up after its answer was lost; to pay for another, "
                 "run resolve with --pay-again."
             )
         if take.state == TakeState.REFUSED:
