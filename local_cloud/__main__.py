@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,10 @@ def main() -> None:
         sys.exit(1)
     threading.Thread(target=_wait_until_unused, args=(StateFolder(home), ended), daemon=True).start()
     ended.wait()
-    cloud.close()
+    try:
+        cloud.close()
+    except Exception:  # noqa: BLE001 - whatever went wrong, the process must end now
+        traceback.print_exc()
     sys.stderr.flush()
     # Threads of interrupted executions may still wait for answers that will never come.
     os._exit(0)

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -102,6 +103,9 @@ class CloudHandle:
         others = not alone and self._users.share(wait=0)
         if not others:
             self._end(ask=alone)
+        elif self._process is not None:
+            # It lives on for the others; whenever it ends, it must not stay behind as our zombie.
+            threading.Thread(target=self._process.wait, daemon=True).start()
         self._users.close()
 
     stop = close
@@ -225,11 +229,11 @@ def exports(endpoints: Endpoints) -> dict[str, str]:
 def run_in_foreground(home: Path, out: TextIO) -> None:
     """Run a cloud for other programs until Ctrl-C (or its end). Prints how to reach it, as lines for a shell."""
     with attach_or_start(home) as cloud:
-        print("# LOCAL: AWS on this machine only. Paste these lines into another shell; end with Ctrl-C.", file=out)
+        print("# LOCAL: AWS on this machine only; nothing leaves it. Run these lines in another shell:", file=out)
         print("unset AWS_PROFILE AWS_SESSION_TOKEN", file=out)
         for name, value in exports(cloud.endpoints).items():
             print(f"export {name}={value}", file=out)
-        out.flush()
+        print(f"# Ready. Files lie in {cloud.home}; end with Ctrl-C.", file=out, flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             while cloud.alive:
                 time.sleep(0.2)
