@@ -105,11 +105,8 @@ def test_a_file_copied_to_s3_lies_in_the_state_folder_and_comes_back(
 
 
 def test_the_merger_is_invoked_and_its_logs_are_read(aws: Aws, exported: dict[str, str], tmp_path: Path) -> None:
-    event = {
-        "input_videos": ["s3://cli-nowhere/a.mp4", "s3://cli-nowhere/b.mp4"],
-        "output_bucket": "x",
-        "output_key": "y",
-    }
+    clips = ["s3://cli-nowhere/a.mp4", "s3://cli-nowhere/b.mp4"]
+    event = {"input_videos": clips, "output_bucket": "cli-nowhere", "output_key": "joined.mp4"}
     (tmp_path / "event.json").write_text(json.dumps(event))
     name = exported["MERGER_FUNCTION"]
     said = aws("lambda", "invoke", "--function-name", name, "--payload", "file://event.json", "answer.json")
