@@ -126,6 +126,8 @@ class ElevenLabs:
             # Raised before the request alone (the API key, room on the disk): what fails after it is ambiguous.
             wait = _HICCUP_SECONDS if isinstance(error, TransientError) else None
             raise ProviderRefused(str(error), provider=self.name, code="not_sent", retry_after=wait) from error
+        except OSError as error:
+            raise self._http.ambiguous(f"its answer could not be kept: {error.strerror}") from error
 
     def check(self, external_id: str) -> Progress:
         """Ask how a job stands. A name that is no job is looked up in the history: a person may have adopted it.
@@ -155,16 +157,7 @@ class ElevenLabs:
             row = self._fetch(f"/v1/history/{quote(progress.result['history_item_id'], safe='')}")
             return self._from_history(row, attempt, external_id)
         with self._workplace() as folder:
-            path = folder / "sound"
-            with path.open("wb") as file:
-                self._http.free_request(
-                    progress.result["content_url"],
-                    explain=_explain_download,
-                    budget=_DOWNLOAD_SECONDS,
-                    into=file,
-                    limit=_LARGEST_SOUND,
-                    follow=True,
-                )
+            path = self._download(folder, progress.result["content_url"], _explain_download, follow=True)
             return self._stored(path, attempt, external_id)
 
     def find(self, attempt: Attempt, bound: Container[str]) -> Submission | Made | Unknown:
@@ -288,17 +281,34 @@ class ElevenLabs:
         timed = TimedAnswer.from_json(alignments) if attempt.way == TIMED else None
         key = self._key.read()
         with self._workplace() as folder:
-            path = folder / "sound"
+            url = f"{self._base_url}/v1/history/{name}/audio"
+            path = self._download(folder, url, self._explain(key), headers={"xi-api-key": key})
+            return self._stored(path, attempt, external_id, timed)
+
+    def _download(
+        self,
+        folder: Path,
+        url: str,
+        explain: Explain,
+        *,
+        headers: Mapping[str, str] | None = None,
+        follow: bool = False,
+    ) -> Path:
+        path = folder / "sound"
+        try:
             with path.open("wb") as file:
                 self._http.free_request(
-                    f"{self._base_url}/v1/history/{name}/audio",
-                    explain=self._explain(key),
-                    headers={"xi-api-key": key},
+                    url,
+                    explain=explain,
+                    headers=headers,
                     budget=_DOWNLOAD_SECONDS,
                     into=file,
                     limit=_LARGEST_SOUND,
+                    follow=follow,
                 )
-            return self._stored(path, attempt, external_id, timed)
+        except OSError as error:
+            raise self._http.unreachable(f"The voiceover could not be kept on the disk: {error.strerror}.") from error
+        return path
 
     # What both ways share
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import functools
+import resource
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +111,19 @@ def attempt(bucket: str, elevenlabs: ElevenLabs) -> Any:
         return Attempt("a1", way, SENT_AT, request, Destination(bucket, "takes/t1/a1/"))
 
     return make
+
+
+@pytest.fixture
+def full_disk() -> Any:
+    """A disk that takes no file beyond its first kilobytes: writing fails as it does when the disk is full."""
+
+    @contextmanager
+    def limited() -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited

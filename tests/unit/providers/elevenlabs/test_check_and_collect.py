@@ -148,6 +148,14 @@ class TestCollect:
             elevenlabs.collect("j1", self.completed(provider), attempt("job"))
         assert storage.list(bucket, "takes/") == []
 
+    def test_a_full_disk_is_said_so_and_the_job_stays(
+        self, elevenlabs: ElevenLabs, provider: Provider, attempt: Any, full_disk: Any
+    ) -> None:
+        provider.answers(reply(200, speech()))
+        with full_disk(), pytest.raises(ProviderUnreachable):
+            elevenlabs.collect("j1", self.completed(provider), attempt("job"))
+        assert elevenlabs.collect("j1", self.completed(provider), attempt("job")).size == len(speech())
+
     def test_no_temporary_file_stays_behind(
         self, elevenlabs: ElevenLabs, provider: Provider, attempt: Any, tmp_path: Any, monkeypatch: Any
     ) -> None:

@@ -212,6 +212,15 @@ class TestSubmitTimed:
         assert isinstance(found, Made)
         assert found.captions is not None
 
+    def test_a_disk_that_fills_up_under_a_paid_answer_loses_nothing(
+        self, elevenlabs: ElevenLabs, provider: Provider, attempt: Any, full_disk: Any
+    ) -> None:
+        provider.answers(reply(200, timed_answer(), {"request-id": "r1"}))
+        with full_disk(), pytest.raises(ProviderAmbiguous):
+            elevenlabs.submit(attempt("timed"))
+        provider.answers(reply(200, {"history": [history_row()]}), reply(200, speech()))
+        assert isinstance(elevenlabs.find(attempt("timed"), frozenset()), Made)
+
     def test_an_odd_voice_id_stays_inside_its_path(
         self, elevenlabs: ElevenLabs, provider: Provider, attempt: Any
     ) -> None:
