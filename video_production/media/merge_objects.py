@@ -36,9 +36,10 @@ def merge_objects(
     """
     fetched = []
     for number, source in enumerate(inputs):
-        path = work / f"input-{number}{Path(source.key).suffix}"
+        path = work / str(number) / Path(source.key).name  # messages name the file as its owner does
+        path.parent.mkdir()
         storage.download(source.bucket, source.key, path)
-        fetched.append(MergeInput(Path(source.key).name, path))
+        fetched.append(MergeInput(path.name, path))
     output = work / "merged.mp4"
     result = merge(fetched, output, work, deadline=deadline, on_progress=on_progress)
     stored = storage.upload(output, destination.bucket, destination.key, "video/mp4")

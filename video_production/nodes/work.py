@@ -34,8 +34,7 @@ class Input:
     @property
     def name(self) -> str:
         """What people call it: the asset's file name, or the node's id."""
-        source = (self.node.asset or {}).get("source")
-        return Path(str(source)).name if source else self.node.id
+        return self.path.name if self.node.asset else self.node.id
 
 
 class NodeWork:
@@ -65,7 +64,8 @@ class NodeWork:
             source = self.nodes.node(self.claim.pipeline_id, node_id)
             if source is None or source.output is None:
                 raise Superseded(f"Input '{node_id}' of node {self.node.id} is being made anew.")
-            path = self.work / f"{slot}-{number}{Path(source.output.s3_key).suffix}"
+            path = self.work / f"{slot}-{number}" / _file_name(source, source.output)
+            path.parent.mkdir()
             self.tell("fetching")
             self.storage.download(source.output.bucket, source.output.s3_key, path)
             fetched.append(Input(source, source.output, path))
@@ -128,3 +128,9 @@ class NodeWork:
         if pipeline.desired == Desired.CANCELLED:
             raise RequestError("The pipeline was cancelled.")
         return pipeline
+
+
+def _file_name(node: Node, output: Output) -> str:
+    """A name that people recognise in messages, with the suffix of what it holds."""
+    source = str((node.asset or {}).get("source") or node.id)
+    return Path(source).stem + Path(output.s3_key).suffix

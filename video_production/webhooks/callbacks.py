@@ -34,7 +34,8 @@ def check_callback_url(url: str, hosts: tuple[str, ...]) -> None:
         raise RequestError(
             f"callback_url: the host '{host}' is not on the list of allowed callback hosts; ask the operator to add it."
         )
-    if parts.scheme != "https" and host not in ("127.0.0.1", "localhost"):
+    on_this_machine = parts.scheme == "http" and host in ("127.0.0.1", "localhost")
+    if parts.scheme != "https" and not on_this_machine:
         raise RequestError("callback_url: only https is called.")
 
 
