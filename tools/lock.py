@@ -22,8 +22,9 @@ def main() -> int:
         for name in ("test", "demo"):
             lock = ROOT / "requirements" / f"{name}.lock"
             extras = [argument for extra in EXTRAS[name] for argument in ("--extra", extra)]
-            command = [f"{folder}/bin/uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header"]
-            command += ["--no-emit-index-url", "--no-emit-find-links", "--no-annotate", "--python-version", "3.11"]
+            command = [f"{folder}/bin/uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
+            command += ["--generate-hashes", "--no-header", "--no-annotate"]
+            command += ["--no-emit-index-url", "--no-emit-find-links"]
             subprocess.run([*command, *extras, *constraint, "-o", str(lock), "pyproject.toml"], check=True, cwd=ROOT)
             constraint = ["--constraint", str(lock)]
     return 0

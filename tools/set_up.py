@@ -2,87 +2,99 @@
 
 Usage: python3 tools/set_up.py demo|test
 
-Runs on a bare Python (3.11 or newer, standard library only). Does nothing when the lock file has not changed.
+Runs with the standard library alone. Does nothing when the lock file has not changed.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 MINIMUM = (3, 11)
+CONTAINED_IN = {"demo": ("demo", "test"), "test": ("test",)}
+"""What is installed already when one of these locks is."""
 CANDIDATES = ("python3.14", "python3.13", "python3.12", "python3.11", "python3")
 
 
 def main() -> int:
-    if len(sys.argv) != 2 or sys.argv[1] not in ("demo", "test"):
+    if len(sys.argv) != 2 or sys.argv[1] not in CONTAINED_IN:
         print(__doc__, file=sys.stderr)
         return 1
     name = sys.argv[1]
-    if sys.version_info < MINIMUM:
-        return _restart_with_newer_python()
-    lock = ROOT / "requirements" / f"{name}.lock"
-    digest = hashlib.sha256(lock.read_bytes()).hexdigest()
-    stamps = [VENV / f".{stamp}" for stamp in (("demo", "test") if name == "demo" else ("test",))]
-    if any(stamp.is_file() and stamp.read_text() == _expected(stamp.name[1:]) for stamp in stamps):
+    if any(_is_installed(lock) for lock in CONTAINED_IN[name]):
         return 0
     started = time.monotonic()
     print(f"Setting up: installing what requirements/{name}.lock names into .venv …", flush=True)
-    if not (VENV / "bin" / "python").exists():
-        create = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True, check=False)
-        if create.returncode:
-            print(
-                f"Set-up failed: {sys.executable} can't create a virtual environment. "
-                "On Debian and Ubuntu run 'apt-get install python3-venv', then try again.\n" + create.stdout[-500:],
-                file=sys.stderr,
-            )
-            return 1
-    size = _install(lock)
+    if not (VENV / "bin" / "python").exists() and not _create_environment():
+        return 1
+    size = _install(_lock(name))
     if size is None:
         return 1
-    (VENV / f".{name}").write_text(digest)
+    _stamp(name).write_text(_digest(name))
     print(f"Set-up done: {size / 1e6:.0f} MB downloaded, {time.monotonic() - started:.0f} s.", flush=True)
     return 0
 
 
-def _expected(name: str) -> str:
-    return hashlib.sha256((ROOT / "requirements" / f"{name}.lock").read_bytes()).hexdigest()
+def _lock(name: str) -> Path:
+    return ROOT / "requirements" / f"{name}.lock"
+
+
+def _stamp(name: str) -> Path:
+    return VENV / f".{name}"
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(_lock(name).read_bytes()).hexdigest()
+
+
+def _is_installed(name: str) -> bool:
+    return _stamp(name).is_file() and _stamp(name).read_text() == _digest(name)
+
+
+def _create_environment() -> bool:
+    """Create the environment with the first Python on this machine that is new enough and complete."""
+    problem = ""
+    for python in _pythons():
+        create = subprocess.run([python, "-m", "venv", "--clear", VENV], capture_output=True, text=True, check=False)
+        if create.returncode == 0:
+            return True
+        problem = f"{python} can't create a virtual environment (on Debian: apt-get install python3-venv)"
+    print(f"Set-up failed: {problem or 'Python 3.11 or newer was not found on PATH'}.", file=sys.stderr)
+    return False
+
+
+def _pythons() -> Iterator[str]:
+    for candidate in (sys.executable, *map(shutil.which, CANDIDATES)):
+        if candidate is None:
+            continue
+        ask = [candidate, "-c", f"import sys; print(sys.version_info >= {MINIMUM})"]
+        if subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip() == "True":
+            yield candidate
 
 
 def _install(lock: Path) -> int | None:
     """Download the locked packages, then install them from the downloaded files; return the bytes downloaded."""
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
     with tempfile.TemporaryDirectory(prefix="jiki-video-set-up-") as wheels:
-        for command in (
-            [*pip, "download", "--quiet", "--no-deps", "--require-hashes", "--dest", wheels, "--requirement", str(lock)],
-            [*pip, "install", "--quiet", "--no-deps", "--no-index", "--find-links", wheels, "--requirement", str(lock)],
+        for step in (
+            ["download", "--require-hashes", "--dest", wheels],
+            ["install", "--no-index", "--find-links", wheels],
         ):
+            command = [*pip, *step, "--quiet", "--no-deps", "--requirement", str(lock)]
             done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
             if done.returncode:
                 errors = [line for line in done.stderr.splitlines() if not line.startswith("WARNING")]
                 print("Set-up failed while installing packages:\n" + "\n".join(errors[-8:]), file=sys.stderr)
                 return None
         return sum(file.stat().st_size for file in Path(wheels).iterdir())
-
-
-def _restart_with_newer_python() -> int:
-    for candidate in CANDIDATES:
-        path = shutil.which(candidate)
-        if path is None:
-            continue
-        probe = subprocess.run([path, "-c", "import sys; print(sys.version_info >= (3, 11))"], capture_output=True, text=True, check=False)
-        if probe.stdout.strip() == "True":
-            os.execv(path, [path, *sys.argv])
-    print("Set-up needs Python 3.11 or newer; none was found on PATH.", file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":
