@@ -41,6 +41,8 @@ class CloudHandle:
         self._users = users
         self._process = process
         self._closed = False
+        self._session: Any = None
+        self._session_lock = threading.Lock()
 
     @property
     def endpoints(self) -> Endpoints:
@@ -60,14 +62,16 @@ class CloudHandle:
         return self._state.alive()
 
     def session(self) -> Any:
-        """A boto3 session that knows nothing of the user's own AWS configuration."""
+        """A boto3 session that knows nothing of the user's own AWS configuration; always the same one."""
         import boto3
         from botocore.session import Session
 
-        nothing = (None, None, None, None)
-        no_file = (None, None, os.devnull, None)
-        core = Session({"profile": nothing, "config_file": no_file, "credentials_file": no_file})
-        return boto3.Session(ACCESS_KEY, SECRET_KEY, region_name=REGION, botocore_session=core)
+        if self._session is None:
+            nothing = (None, None, None, None)
+            no_file = (None, None, os.devnull, None)
+            core = Session({"profile": nothing, "config_file": no_file, "credentials_file": no_file})
+            self._session = boto3.Session(ACCESS_KEY, SECRET_KEY, region_name=REGION, botocore_session=core)
+        return self._session
 
     def client(self, service: str) -> Any:
         """A boto3 client of this cloud: `s3`, `dynamodb`, `stepfunctions`, `lambda`, `logs`, `secretsmanager`."""
@@ -79,7 +83,8 @@ class CloudHandle:
             proxies={}, max_pool_connections=32, signature_version="s3v4" if service == "s3" else None, **patient
         )
         endpoint = self.endpoints.s3 if service == "s3" else self.endpoints.aws
-        return self.session().client(service, endpoint_url=endpoint, config=config)
+        with self._session_lock:  # boto3 sessions may be used by one thread at a time, their clients by many
+            return self.session().client(service, endpoint_url=endpoint, config=config)
 
     def ensure_bucket(self, bucket: str) -> None:
         """Create a bucket unless it exists."""

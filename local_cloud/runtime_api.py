@@ -46,6 +46,7 @@ class Peer(Protocol):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 128
     peers: dict[str, Peer]
 
     def handle_error(self, request: Any, client_address: Any) -> None:

@@ -176,6 +176,20 @@ def test_users_who_need_other_providers_are_told(start: Start, home: Path) -> No
         attach_or_start(home, live={"elevenlabs": "key"})
 
 
+def test_a_live_provider_has_no_stand_in_and_its_key_is_told_to_functions_only(checkout: Path, home: Path) -> None:
+    with attach_or_start(home, live={"elevenlabs": "sk-of-mine"}, checkout=checkout) as handle:
+        assert handle.live == ("elevenlabs",)
+        assert handle.endpoints.stand_ins == {}
+        assert processes_of(home) == [handle.pid]
+        secrets = handle.client("secretsmanager")
+        assert secrets.get_secret_value(SecretId=NAMES.secret("elevenlabs"))["SecretString"] == "sk-of-mine"
+        secrets.close()
+        assert b"sk-of-mine" not in Path(f"/proc/{handle.pid}/cmdline").read_bytes()
+        with attach_or_start(home) as anyone:
+            assert anyone.live == ("elevenlabs",)
+    assert [file for file in home.rglob("*") if file.is_file() and b"sk-of-mine" in file.read_bytes()] == []
+
+
 def test_it_is_ready_within_two_seconds(start: Start) -> None:
     """Twice that is allowed here, for machines that do other things as well."""
     start().close()
