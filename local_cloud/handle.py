@@ -157,7 +157,7 @@ def attach_or_start(
             on_failure.callback(_reap, process)
             info = _await_ready(state, process)
             if info.pid != process.pid:
-                process.wait()
+                _reap(process)
                 process = None
         if live is not None and sorted(info.live) != sorted(live):
             wanted, running = (", ".join(names) or "drafts only" for names in (live, info.live))

@@ -86,13 +86,16 @@ class StateFolder:
         return self.root / "stand-ins" / provider
 
     def running(self) -> CloudInfo | None:
-        """The cloud that is ready here, or None. A cloud.json without a living process counts for nothing."""
+        """The cloud that is ready here, or None. A cloud.json counts only while the process that wrote it lives.
+
+        Two looks are needed: after a kill, the next cloud may hold the lock a moment before it removes the old file.
+        """
         if not self.alive():
             return None
         try:
             info = CloudInfo.from_json(self.cloud_json.read_text())
             os.kill(info.pid, 0)
-        except (FileNotFoundError, ProcessLookupError):
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
             return None
         return info
 

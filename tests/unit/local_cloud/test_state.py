@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 from local_cloud.functions import Endpoints
 from local_cloud.state import CloudInfo, FileLock, StateFolder
 
-INFO = CloudInfo(12345, Endpoints("http://127.0.0.1:1", "http://127.0.0.1:2", {"elevenlabs": "http://127.0.0.1:3"}), ())
+ENDPOINTS = Endpoints("http://127.0.0.1:1", "http://127.0.0.1:2", {"elevenlabs": "http://127.0.0.1:3"})
 
 
 @pytest.fixture
@@ -51,14 +52,24 @@ def test_a_cloud_that_is_not_ready_yet_is_alive_but_not_running(
 
 
 def test_a_ready_cloud_is_found_with_all_it_told(state: StateFolder, other_process: subprocess.Popen[str]) -> None:
-    state.announce(INFO)
-    assert state.running() == CloudInfo(12345, INFO.endpoints, ())
+    state.announce(CloudInfo(other_process.pid, ENDPOINTS, ("heygen",)))
+    assert state.running() == CloudInfo(other_process.pid, ENDPOINTS, ("heygen",))
+
+
+def test_the_description_of_a_killed_cloud_is_not_taken_for_the_next_one_that_starts(
+    state: StateFolder, other_process: subprocess.Popen[str]
+) -> None:
+    with subprocess.Popen(["true"]) as killed:
+        killed.wait()
+    state.announce(CloudInfo(killed.pid, ENDPOINTS, ()))
+    assert state.alive()
+    assert state.running() is None
 
 
 def test_the_description_left_behind_by_a_killed_cloud_counts_for_nothing(
     state: StateFolder, other_process: subprocess.Popen[str]
 ) -> None:
-    state.announce(INFO)
+    state.announce(CloudInfo(os.getpid(), ENDPOINTS, ()))
     other_process.kill()
     other_process.wait()
     assert state.cloud_json.exists()
