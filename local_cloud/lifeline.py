@@ -1,8 +1,8 @@
 """Runs a Python program that ends with its parent, however the parent ends: `python -P lifeline.py TARGET [ARGUMENT…]`.
 
 TARGET is a module name or the path of a `.py` file. The parent keeps the write end of our standard input open; when it
-closes (also by SIGKILL or a power failure of reason), the whole process group goes, FFmpeg children included. Start it
-with `process_group=0` or in a session of its own. Works on every POSIX system, unlike PR_SET_PDEATHSIG, which also
+closes (also when the parent gets a SIGKILL), the whole process group goes, FFmpeg children included. Start it in a
+session of its own. Works on every POSIX system, unlike PR_SET_PDEATHSIG, which also
 fires when only the *thread* that started us ends.
 """
 
