@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from video_production.errors import OperatorError
 from video_production.nodes.model import Node, Output
 from video_production.storage import Storage
 
-__all__ = ["Delivery", "deliver", "delivered"]
+__all__ = ["Delivery", "deliver", "delivered", "prepare"]
+
+_FOLDER = "output"
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,22 @@ class Delivery:
     captions: tuple[Path, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        return {"path": str(self.path), "captions": [str(path) for path in self.captions]}
+        """For programs: absolute paths."""
+        return {"path": str(self.path.absolute()), "captions": [str(path.absolute()) for path in self.captions]}
+
+
+def prepare(folder: Path) -> None:
+    """Make sure that `deliver` will be able to write, before anything is made or paid. Raises OperatorError."""
+    out = folder / _FOLDER
+    try:
+        out.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=out, prefix=".", suffix=".part"):
+            pass
+    except OSError as error:
+        raise OperatorError(
+            f"The video could not be written to {out} ({error.strerror}), so nothing was made; "
+            "make that folder writable and run the same command again."
+        ) from error
 
 
 def deliver(node: Node, folder: Path, storage: Storage) -> Delivery:
@@ -32,9 +50,10 @@ def deliver(node: Node, folder: Path, storage: Storage) -> Delivery:
     try:
         files[0][1].parent.mkdir(exist_ok=True)
         for key, path in files:
-            part = path.with_name(f".{path.name}.part")
-            storage.download(output.bucket, key, part)
-            part.replace(path)
+            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".part-") as workplace:
+                part = Path(workplace) / path.name
+                storage.download(output.bucket, key, part)
+                part.replace(path)
     except OSError as error:
         raise OperatorError(
             f"The video is made, but can't be written to {files[0][1].parent} ({error.strerror}); make room there and "
@@ -63,7 +82,7 @@ def _output(node: Node) -> Output:
 
 def _files(node: Node, output: Output, folder: Path) -> list[tuple[str, Path]]:
     stem = f"{node.id}.draft" if output.draft else node.id
-    out = folder / "output"
+    out = folder / _FOLDER
     files = [(output.s3_key, out / f"{stem}.mp4")]
     if output.captions:
         files += [(output.captions.srt, out / f"{stem}.srt"), (output.captions.vtt, out / f"{stem}.vtt")]

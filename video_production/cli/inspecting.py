@@ -7,42 +7,68 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from video_production.cli.words import KINDS, listing, money, stage
-from video_production.cli.workspace import snapshot
+from video_production.cli.events import node_moved
+from video_production.cli.rows import MARKS, Columns, doing
+from video_production.cli.words import KINDS, count, listing, money
+from video_production.cli.workspace import Snapshot, snapshot
 from video_production.nodes.model import Node, Pipeline
 from video_production.pipelines.documents import load_document
 from video_production.pipelines.graph import mermaid
 from video_production.pipelines.validation import resolve
-from video_production.takes.model import Take
+from video_production.takes.model import Take, TakeState
 
-__all__ = ["graph_text", "status_lines", "status_object"]
+__all__ = ["graph_text", "overview", "status_lines", "status_object"]
+
+_STATES = {"run": "unfinished", "editing": "unfinished", "cancelled": "cancelled"}
+_MONEY = {
+    TakeState.SUBMITTING: "no answer yet",
+    TakeState.UNKNOWN: "may have been paid, to be decided with resolve",
+    TakeState.ABANDONED: "may have been paid, given up",
+    TakeState.RELEASED: "to be sent again",
+}
+
+
+def overview(found: Snapshot) -> list[dict[str, Any]]:
+    """Every pipeline with its title and state."""
+    pipelines = [found.load(pipeline_id)[0] for pipeline_id in found.pipelines()]
+    return [{"pipeline": p.id, "title": p.title, "state": _state(p)} for p in pipelines if p]
 
 
 def status_lines(pipeline: Pipeline, nodes: Mapping[str, Node], takes: Mapping[str, list[Take]]) -> Iterator[str]:
     """What a person reads: one line per node, more where something is to be known."""
-    ended = pipeline.outcome.status if pipeline.outcome else str(pipeline.desired)
-    yield f"LOCAL · {pipeline.id} · {pipeline.title} · revision {pipeline.revision} · {ended}"
-    made = [node for node in nodes.values() if node.type != "asset"]
-    width = max((len(node.id) for node in made), default=0)
-    for node in made:
-        provider = node.provider or ""
-        yield f" {node.id:<{width}}  {KINDS[node.type]:<10}  {provider:<10}  {stage(node)}".rstrip()
+    yield f"LOCAL · {pipeline.id} · {pipeline.title} · revision {pipeline.revision} · {_state(pipeline)}"
+    columns = Columns.of([{"id": node.id, "type": node.type} for node in nodes.values()], longest_id=200)
+    for node in nodes.values():
+        if node.type == "asset":
+            continue
+        told = doing(node_moved(node, node.touched_at))
+        row = f" {MARKS[node.status]} {node.id:<{columns.ids}}  {KINDS[node.type]:<{columns.kinds}}"
+        yield f"{row}  {node.provider or '':<10}  {told}".rstrip()
         if node.metadata.get("error"):
-            yield f"     {node.metadata['error']}"
+            stage = f", {node.metadata['stage']}" if node.metadata.get("stage") else ""
+            yield f"     {node.title}{stage}: {node.metadata['error']}"
         for take in takes.get(node.id, ()):
-            yield "     " + _take_line(node, take)
+            yield f"     {_take_line(node, take)}"
     assets = [node.id for node in nodes.values() if node.type == "asset"]
-    yield f" assets: {listing(assets)}"
+    if assets:
+        yield f" {count(len(assets), 'asset')}: {listing(assets)}"
 
 
 def _take_line(node: Node, take: Take) -> str:
     last = take.current
-    parts = [f"{take.provider} id {last.external_id or 'not known'}"]
+    parts = [f"id {last.external_id}" if last.external_id else "no id"]
     parts.append(f"attempt {last.number} of {len(take.attempts)}")
-    if node.metadata.get("last_answer"):
-        parts.append(f"last answer: {node.metadata['last_answer']}")
-    parts.append(f"{take.price.quantity:.0f} {take.price.unit}, {money(take.price.usd)} ({take.mode})")
+    answer = last.message or node.metadata.get("last_answer")
+    if answer and answer != node.metadata.get("error"):
+        parts.append(f"last answer: {answer}")
+    if take.state in _MONEY:
+        parts.append(_MONEY[take.state])
+    parts.append(f"{take.price.quantity:,.0f} {take.price.unit}, {money(take.price.usd)} ({take.mode})")
     return " · ".join(parts)
+
+
+def _state(pipeline: Pipeline) -> str:
+    return pipeline.outcome.status if pipeline.outcome else _STATES[pipeline.desired]
 
 
 def status_object(pipeline: Pipeline, nodes: Mapping[str, Node], takes: Mapping[str, list[Take]]) -> dict[str, Any]:
@@ -54,28 +80,29 @@ def status_object(pipeline: Pipeline, nodes: Mapping[str, Node], takes: Mapping[
         "revision": pipeline.revision,
         "desired": str(pipeline.desired),
         "outcome": pipeline.outcome.status if pipeline.outcome else None,
-        "nodes": [
+        "nodes": [_node_object(node, takes.get(node.id, [])) for node in nodes.values()],
+    }
+
+
+def _node_object(node: Node, takes: list[Take]) -> dict[str, Any]:
+    return {
+        "id": node.id,
+        "type": node.type,
+        "status": str(node.status),
+        "metadata": dict(node.metadata),
+        "output": node.output.to_dict() if node.output else None,
+        "requests": [
             {
-                "id": node.id,
-                "type": node.type,
-                "status": str(node.status),
-                "stage": stage(node),
-                "metadata": dict(node.metadata),
-                "output": node.output.to_dict() if node.output else None,
-                "requests": [
-                    {
-                        "provider": take.provider,
-                        "external_id": take.current.external_id,
-                        "attempt": take.current.number,
-                        "attempts": len(take.attempts),
-                        "state": str(take.state),
-                        "mode": take.mode,
-                        "usd": take.price.usd,
-                    }
-                    for take in takes.get(node.id, ())
-                ],
+                "provider": take.provider,
+                "external_id": take.current.external_id,
+                "attempt": take.current.number,
+                "attempts": len(take.attempts),
+                "state": str(take.state),
+                "last_answer": take.current.message or node.metadata.get("last_answer"),
+                "mode": take.mode,
+                "usd": take.price.usd,
             }
-            for node in nodes.values()
+            for take in takes
         ],
     }
 

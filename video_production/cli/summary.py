@@ -1,16 +1,40 @@
-"""The end of `produce`: how each join was made and why, what was checked, what it costs, what to do next."""
+"""What is said around the nodes: first what is made and what is kept, at the end the cost and the next steps."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from video_production.cli.words import clock_time, count, listing, money
+from video_production.cli.rows import Columns, joined, node_row
+from video_production.cli.words import count, listing, money, near
 from video_production.providers.prices import price_date
 
-__all__ = ["summary"]
+__all__ = ["opening", "summary"]
 
 Event = Mapping[str, Any]
+_HEADLINE = "LOCAL DRAFT · no account, no keys, nothing leaves this machine"
+
+
+def opening(event: Event) -> Iterator[str]:
+    """What a `validated`, `published` or `started` event is worth saying."""
+    if event["event"] == "validated":
+        yield _HEADLINE
+    elif event["event"] == "published":
+        changed = [*event["changed"], *event["new"]]
+        known = event["reused"] or event["changed"] or event["remade"]  # else everything is new, and that says nothing
+        if known and changed:
+            yield f" changed: {listing(changed)}"
+        if known and event["remade"]:
+            yield f" made again because of it: {listing(event['remade'])}"
+        if event["removed"]:
+            yield f" removed: {listing(event['removed'])}"
+    elif event["event"] == "started":
+        kept = [node for node in event["nodes"] if node["status"] == "completed"]
+        made = [node["id"] for node in kept if node["type"] != "asset"]
+        assets = len(kept) - len(made)
+        if made:
+            yield f" reused: {listing(made)}" + (f" and {count(assets, 'asset')}" if assets else "")
 
 
 def summary(event: Event) -> Iterator[str]:
@@ -18,46 +42,34 @@ def summary(event: Event) -> Iterator[str]:
     if event["status"] == "completed":
         yield from _completed(event)
     elif event["status"] == "cancelled":
-        yield " Cancelled. What is finished stays; run produce again to continue."
+        yield " Cancelled. What is finished stays and will be reused."
+        yield f" Next: ./jiki-video produce {event['document']} continues it"
     else:
         yield from _failed(event)
 
 
 def _completed(event: Event) -> Iterator[str]:
     if event["unchanged"]:
-        yield " Everything is done already; nothing had to be made."
-    for video in event["videos"]:
-        yield from _video(video)
+        yield " Everything is made already; nothing had to be done."
+        columns = Columns.of(event["videos"])
+        for video in event["videos"]:
+            made = {**video, "status": "completed", "reused": False, "elapsed": None, "details": video}
+            yield node_row(made, columns)
+            yield from joined(made)
     yield from _cost(event)
     output = event["output"]
-    if output and output["captions"]:
-        yield f" Captions: {listing([path.rsplit('/', 1)[-1] for path in output['captions']])}"
-    yield " Next: edit a script or the document and run again · ./jiki-video new my-lesson"
-    if output:
-        yield str(output["path"])
-
-
-def _video(video: Mapping[str, Any]) -> Iterator[str]:
-    joins = video.get("joins", [])
-    yield f" {video['id']}: {count(len(joins), 'clip')} → {clock_time(video['duration'] or 0)}"
-    width = max((len(join["name"]) for join in joins), default=0)
-    for join in joins:
-        yield f"     {join['name']:<{width}}  {join['why']}"
-    checked = [
-        f"{count(video.get('frames', 0), 'frame')}",
-        "every join decodes",
-        f"sound within {max(1, round(1000 * video.get('audio_error', 0)))} ms",
-    ]
-    yield f"   checked: {' · '.join(checked)}"
-    for warning in video.get("warnings", []):
-        yield f"   note: {warning}"
+    if output["captions"]:
+        yield f" Captions beside it: {listing([Path(path).name for path in output['captions']])}"
+    edit = near(Path(event["document"]).parent / event["script"]) if event["script"] else event["document"]
+    yield f" Next: edit {edit} and run again · ./jiki-video new my-lesson"
+    yield near(Path(output["path"]))
 
 
 def _cost(event: Event) -> Iterator[str]:
     cost = event["cost"]
     if not cost["characters"]:
         return
-    basis = f"({cost['characters']:,} characters; prices of {price_date()})"
+    basis = f"({count(cost['characters'], 'character')}; prices of {price_date()})"
     if cost["live_usd"]:
         yield f" Real providers: about {money(cost['live_usd'])} paid {basis}"
     else:
@@ -65,8 +77,19 @@ def _cost(event: Event) -> Iterator[str]:
 
 
 def _failed(event: Event) -> Iterator[str]:
-    for node_id, message in event["failed"].items():
-        yield f" ✗ {node_id}: {message}"
-    if event["blocked"]:
-        yield f" Not made because of that: {listing(event['blocked'])}"
-    yield f" {count(event['made'], 'node')} finished and will be reused. Mend the cause and run the same command again."
+    failed, blocked, document = event["failed"], event["blocked"], event["document"]
+    line = f" Failed: {listing(list(failed))}"
+    yield line + (f" · not made because of that: {listing(blocked)}" if blocked else "")
+    if event["made"]:
+        yield f" {count(event['made'], 'node')} finished and will be reused."
+    steps = []
+    for node_id in failed:
+        command = event["decide"].get(node_id)
+        if command == "resolve":
+            steps.append(f"./jiki-video resolve {document} {node_id} --adopt ID | --pay-again | --give-up")
+        elif command == "retry":
+            steps.append(f"./jiki-video retry {document} {node_id} sends it again and may cost again")
+    if len(steps) < len(failed):
+        steps.append("mend the cause and run the same command again")
+    yield f" Next: {steps[0]}"
+    yield from (f"       {step}" for step in steps[1:])

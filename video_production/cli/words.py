@@ -1,12 +1,11 @@
-"""The words that people read: node types, stages, times, sizes, money."""
+"""The words that people read: node types, stages, times, sizes, money, paths."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from video_production.nodes.model import Node
-
-__all__ = ["KINDS", "clock_time", "count", "elapsed", "listing", "money", "stage"]
+__all__ = ["KINDS", "clock_time", "count", "elapsed", "listing", "money", "near"]
 
 KINDS = {
     "asset": "asset",
@@ -21,16 +20,17 @@ KINDS = {
 
 
 def elapsed(seconds: float) -> str:
-    """`2.1 s`, `1 min 5 s`."""
+    """`2.1 s`, `1 min 5 s`, `2 h 3 min`."""
     if seconds < 60:
         return f"{seconds:.1f} s"
-    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def clock_time(seconds: float) -> str:
-    """`0:07`, `1:02`."""
-    whole = round(seconds)
-    return f"{whole // 60}:{whole % 60:02d}"
+    """`0:07`, `1:02`, `1:00:05`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
 def money(usd: float) -> str:
@@ -48,12 +48,6 @@ def listing(names: Sequence[str], limit: int = 8) -> str:
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
 
 
-def stage(node: Node) -> str:
-    """What a node is doing, or how it ended."""
-    if node.status == "in_progress":
-        word = str(node.metadata.get("stage", "starting"))
-        progress = node.metadata.get("progress")
-        return f"{word} {float(progress):.0%}" if progress else word
-    if node.status == "completed":
-        return "already made, reused" if node.metadata.get("reused") else "done"
-    return "failed" if node.status == "failed" else "waiting for its inputs"
+def near(path: Path) -> str:
+    """A path as short as it can be typed here: relative below the working folder, else as it is."""
+    return str(path.relative_to(Path.cwd())) if path.is_absolute() and path.is_relative_to(Path.cwd()) else str(path)

@@ -11,7 +11,7 @@ from typing import Any
 from local_cloud.functions import NAMES, machine_arn
 from local_cloud.handle import CloudHandle, attach_or_start
 from local_cloud.journal import read_tables
-from video_production.errors import RequestError
+from video_production.errors import OperatorError, RequestError
 from video_production.nodes.model import Node, Pipeline
 from video_production.nodes.table import NodeTable, read_items
 from video_production.scheduling.asking import Asking
@@ -46,12 +46,24 @@ class Workspace:
 @contextmanager
 def open_workspace(*, prewarm: tuple[str, ...] = ()) -> Iterator[Workspace]:
     """Use the local cloud, starting it when it does not run; it ends with its last user."""
+    from botocore.exceptions import BotoCoreError, ClientError  # takes a moment, and half of the commands do without
+
     with attach_or_start(HOME, prewarm=prewarm) as cloud:
         dynamodb = cloud.client("dynamodb")
         nodes = NodeTable(dynamodb, NAMES.nodes_table)
         takes = TakeTable(dynamodb, NAMES.takes_table, NAMES.nodes_table)
         asking = Asking(nodes, takes, cloud.client("stepfunctions"), machine_arn(NAMES.pipeline_machine))
-        yield Workspace(cloud, nodes, takes, Storage(cloud.client("s3")), asking)
+        try:
+            yield Workspace(cloud, nodes, takes, Storage(cloud.client("s3")), asking)
+        except (BotoCoreError, ClientError) as error:
+            raise OperatorError(_broken(cloud, error)) from error
+
+
+def _broken(cloud: CloudHandle, error: Exception) -> str:
+    log = cloud.home / "cloud.log"
+    if not cloud.alive:
+        return f"The local cloud has ended (its log: {log}); run the same command again to continue."
+    return f"The local cloud could not carry this out ({error}; its log: {log}); run the same command again."
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from video_production.takes.table import TakeTable
 __all__ = ["Asking", "Resolution"]
 
 Resolution = Literal["adopt", "pay-again", "give-up"]
+_UNDECIDED = (TakeState.UNKNOWN, TakeState.ABANDONED)
 
 
 class Asking:
@@ -46,10 +47,8 @@ class Asking:
         if node.status != NodeStatus.FAILED:
             raise RequestError(f"Node '{node_id}' is {_words(node.status)}; only a failed node can be retried.")
         for take in self._takes(node):
-            if take.state in (TakeState.UNKNOWN, TakeState.ABANDONED):
-                raise MayHaveBeenPaid(
-                    f"Node '{node_id}': {take.current.message or 'its last request may have been paid'}"
-                )
+            if take.state in _UNDECIDED:
+                raise MayHaveBeenPaid(_why_not_again(take))
         self.nodes.retry(pipeline_id, node_id, asked)
 
     def retry_failed(self, pipeline_id: str) -> dict[str, str]:
@@ -69,7 +68,7 @@ class Asking:
     ) -> None:
         """Row 13: decide about a request that may have been paid; who and why are recorded."""
         node = self._node(pipeline_id, node_id)
-        undecided = [t for t in self._takes(node) if t.state in (TakeState.UNKNOWN, TakeState.ABANDONED)]
+        undecided = [take for take in self._takes(node) if take.state in _UNDECIDED]
         if not undecided:
             raise RequestError(f"Node '{node_id}': there is nothing to resolve, no request of it is undecided.")
         for take in undecided:
@@ -100,6 +99,15 @@ class Asking:
         if node is None:
             raise RequestError(f"There is no node '{node_id}' in pipeline '{pipeline_id}'; `status` lists the nodes.")
         return node
+
+
+def _why_not_again(take: Take) -> str:
+    if take.state == TakeState.ABANDONED:
+        return (
+            "Its request was given up after the answer was lost, so nothing more is bought for it; to pay for another, "
+            "run resolve with --pay-again."
+        )
+    return take.current.message or "Its last request may have been paid; run resolve to decide about it."
 
 
 def _words(status: NodeStatus) -> str:

@@ -210,7 +210,7 @@ class Buyer:
 
     def _submitted(self, wanted: _Wanted, take: Take, attempt: TakeAttempt, submission: Submission) -> Step:
         if submission.made:
-            return self._made(wanted, take, attempt, submission.made)
+            return self._made(wanted, take, attempt, submission.made, "answered with the result")
         if not self.takes.record_submitted(take, attempt.id, submission.external_id):
             self.takes.keep_orphan(take, attempt.id, submission.external_id)
             self.alert(f"Orphan paid job {submission.external_id} of {self.provider.title}, attempt {attempt.id}.")
@@ -230,7 +230,12 @@ class Buyer:
         )
         if delay is None:
             raise refusal
-        note = f"{refusal} Using the {refusal.fallback} request instead." if refusal.fallback else str(refusal)
+        note = str(refusal)
+        if refusal.fallback:
+            why = refusal.code or f"HTTP {refusal.http_status}"
+            note = (
+                f"{self.provider.title} refused the {attempt.way} request ({why}); the {refusal.fallback} one was used."
+            )
         self._touch(wanted, stage="waiting", last_answer=note, fallback=note if refusal.fallback else None)
         return self._step("resubmit", wait=delay)
 
@@ -253,7 +258,7 @@ class Buyer:
                 raise MayHaveBeenPaid(message)
             return self._step("waiting")
         if isinstance(found, Made):
-            return self._made(wanted, take, attempt, found)
+            return self._made(wanted, take, attempt, found, "answer lost, result found at the provider")
         return self._submitted(wanted, take, attempt, found)
 
     def _poll(self, wanted: _Wanted, take: Take) -> Step:
@@ -297,9 +302,10 @@ class Buyer:
             self.takes.mark_unknown(take, take.attempt, message)
             raise MayHaveBeenPaid(message) from gone
 
-    def _made(self, wanted: _Wanted, take: Take, attempt: TakeAttempt, made: Made) -> Step:
+    def _made(self, wanted: _Wanted, take: Take, attempt: TakeAttempt, made: Made, answer: str | None = None) -> Step:
         if not self.takes.mark_made(take, attempt.id, made):
             return self._step("waiting")
+        self._touch(wanted, last_answer=answer)
         return self._complete(wanted, self._read(take.id))
 
     # Row 10

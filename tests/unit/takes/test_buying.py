@@ -205,7 +205,7 @@ def test_a_refused_way_is_replaced_by_the_one_it_names(stage: Stage) -> None:
     assert stage.buyer().submit(claim).status == "resubmit"
     assert stage.buyer().submit(claim).status == "waiting"
     assert [attempt.way for attempt in stage.provider.sent] == ["job", "timed"]
-    assert "Using the timed request instead" in stage.voice().metadata["fallback"]
+    assert "; the timed one was used." in stage.voice().metadata["fallback"]
 
 
 # Rows 6 and 7: lost answers
