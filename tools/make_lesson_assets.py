@@ -35,7 +35,8 @@ def make_intro(folder: Path) -> None:
 
 def make_steps(folder: Path) -> None:
     scene = steps_scene.Steps(narration_of("steps-voice"))
-    encode(frames_of(scene.draw, scene.seconds, steps_scene.RATE), steps_scene.RATE, folder / "steps.mp4")
+    pictures = frames_of(scene.draw, scene.seconds, steps_scene.RATE)
+    encode(pictures, steps_scene.RATE, folder / "steps.mp4", house=True)
 
 
 def make_phone(folder: Path) -> None:
@@ -112,7 +113,7 @@ def make_outro(folder: Path) -> None:
             "96k",
         ]
         pictures = frames_of(scene.draw, scene.seconds, outro_scene.RATE)
-        encode(pictures, outro_scene.RATE, folder / "outro.mp4", sound=sound)
+        encode(pictures, outro_scene.RATE, folder / "outro.mp4", sound=sound, house=True)
 
 
 SCENES: dict[str, Callable[[Path], None]] = {

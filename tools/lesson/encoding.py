@@ -12,9 +12,11 @@ from pathlib import Path
 import imageio_ffmpeg
 from PIL import Image
 
+from video_production.media.profile import Picture, video_encoder
+
 __all__ = ["encode", "frames_of", "run_ffmpeg", "write_wav"]
 
-_COLORS = "scale=out_color_matrix=bt709:out_range=limited:flags=accurate_rnd+full_chroma_int,format=yuv420p"
+_COLORS = "scale=out_color_matrix=bt709:out_range=limited:flags=accurate_rnd+full_chroma_int,format=yuv420p,setsar=1"
 _TAGS = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv")
 _REPEATABLE = ("-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact", "-map_metadata", "-1")
 
@@ -31,14 +33,17 @@ def encode(
     path: Path,
     *,
     sound: Sequence[str] = (),
+    house: bool = False,
     crf: int = 22,
-    preset: str = "veryslow",
 ) -> None:
-    """Write an MP4 file; `sound` are FFmpeg's arguments for the sound: its input, its encoder."""
+    """Write an MP4 file; `sound` are FFmpeg's arguments for the sound: its input, its encoder.
+
+    With `house` the picture has the house profile, so that joining can copy it; otherwise it is as small as it gets.
+    """
     source: subprocess.Popen[bytes] | None = None
     for picture in pictures:
         if source is None:
-            source = _start(picture.size, rate, path, sound, crf, preset)
+            source = _start(picture.size, rate, path, sound, house, crf)
         assert source.stdin is not None
         source.stdin.write(picture.tobytes())
     if source is None:
@@ -49,12 +54,13 @@ def encode(
 
 
 def _start(
-    size: tuple[int, int], rate: Fraction, path: Path, sound: Sequence[str], crf: int, preset: str
+    size: tuple[int, int], rate: Fraction, path: Path, sound: Sequence[str], house: bool, crf: int
 ) -> subprocess.Popen[bytes]:
     raw = ("-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{size[0]}x{size[1]}", "-framerate", str(rate))
-    picture = ("-vf", _COLORS, "-c:v", "libx264", "-profile:v", "high", "-preset", preset, "-crf", str(crf))
-    gop = ("-tune", "animation", "-g", str(round(rate * 10)))
-    arguments = [*raw, "-i", "-", *sound, *picture, *gop, *_TAGS, *_REPEATABLE, "-movflags", "+faststart", str(path)]
+    slow = ("-c:v", "libx264", "-profile:v", "high", "-preset", "veryslow", "-tune", "animation", *_TAGS)
+    picture = (*(video_encoder(Picture(*size, rate)) if house else slow), "-crf", str(crf))
+    shape = ("-vf", _COLORS, *picture, "-g", str(round(rate * (2 if house else 10))))
+    arguments = [*raw, "-i", "-", *sound, *shape, *_REPEATABLE, "-movflags", "+faststart", str(path)]
     return subprocess.Popen([*_command(), *arguments], stdin=subprocess.PIPE)
 
 
