@@ -22,7 +22,7 @@ def opening(event: Event) -> Iterator[str]:
         yield _HEADLINE
     elif event["event"] == "published":
         changed = [*event["changed"], *event["new"]]
-        known = event["reused"] or event["changed"] or event["remade"]  # else everything is new, and that says nothing
+        known = event["reused"] or event["remade"]  # else all is new or made afresh, and a list of all says nothing
         if known and changed:
             yield f" changed: {listing(changed)}"
         if known and event["remade"]:

@@ -19,7 +19,7 @@ from typing import Literal
 from video_production.errors import MediaError, RequestError, VerificationFailed
 from video_production.media.ffmpeg import run_ffmpeg
 from video_production.media.info import MediaInfo, VideoTrack
-from video_production.media.loudness import FIRST_PASS, Loudness, filter_for, parse, true_peak_limiter
+from video_production.media.loudness import FIRST_PASS, filter_for, parse, true_peak_limiter
 from video_production.media.probe import probe
 from video_production.media.profile import (
     SAMPLE_RATE,
@@ -214,16 +214,11 @@ def _added_sound(audio: Path, volume: float, normalise_voice: bool, run: _Run, n
     if normalise_voice:
         measured = parse(messages)
         filters = f"{filters},{filter_for(measured)}"
-        notes.append(_voice_note(measured))
+        if measured.silent:
+            notes.append("the voice is silent, or too short or faint to have a loudness: its level was left as it is")
     if volume != 1:
         filters = f"{filters},volume={volume:.6f}"
     return _Sound(f"1:{stream}", filters, int(counted[1]))
-
-
-def _voice_note(measured: Loudness) -> str:
-    if measured.silent:
-        return "the voice is silent, or too short or faint to have a loudness: its level was left as it is"
-    return f"the voice was brought from {measured.integrated:.1f} LUFS to −16 LUFS"
 
 
 def _own_sound(source: MediaInfo | Still) -> _Sound | None:
