@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help demo test test-kills lint format lock clean
+.PHONY: help demo test test-kills bench-concat lint format lock clean
 
 .PHONY: setup
 setup:
@@ -21,6 +21,9 @@ test: lint  ## set up, run every fast check and test
 
 test-kills: setup  ## kill everything at every stage, for both ElevenLabs ways (some minutes)
 	@$(BIN)/python -m pytest -n 2 -m slow tests/e2e/test_killed.py -s
+
+bench-concat: setup  ## compare our merge with FFmpeg's concat on the example lesson's clips
+	@$(BIN)/python -m benchmarks.concat_table
 
 lint: setup  ## ruff and the strict type checker
 	@$(BIN)/ruff check .
