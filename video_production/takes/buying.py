@@ -33,6 +33,7 @@ from video_production.errors import (
     RequestError,
     Superseded,
     TransientError,
+    VideoProductionError,
 )
 from video_production.nodes.model import Desired, Node, Output, Pipeline
 from video_production.nodes.table import Claim, NodeTable
@@ -43,7 +44,6 @@ from video_production.providers.interface import (
     GenerationRequest,
     InputContent,
     Made,
-    Progress,
     Submission,
     Unknown,
 )
@@ -144,6 +144,8 @@ class Buyer:
         take = self.takes.get(wanted.take_id)
         if take is None:
             return self._step("resubmit")
+        if wanted.node.metadata.get("takes") != [take.id]:
+            self._show(wanted, take)  # another node was faster: this one shares its purchase
         if take.state == TakeState.SUBMITTED:
             return self._poll(wanted, take)
         if take.state == TakeState.SUBMITTING:
@@ -245,7 +247,7 @@ class Buyer:
         attempt = take.current
         wait = attempt.quiet_at - self.clock()
         if wait > 0:
-            self._touch(wanted, stage="waiting", last_answer=f"answer lost; asking again in {wait:.0f} s")
+            self._touch(wanted, stage="waiting", last_answer=f"no answer yet; looked for in {wait:.0f} s")
             return self._step("waiting", wait=min(wait, self.settings.poll_interval))
         try:
             found = self.provider.find(self._attempt(wanted, attempt), _BoundElsewhere(self.takes, take))
@@ -253,10 +255,7 @@ class Buyer:
             self._touch(wanted, last_answer=str(error))
             return self._step("waiting")
         if isinstance(found, Unknown):
-            message = self._undecided(found.why)
-            if self.takes.mark_unknown(take, attempt.id, message):
-                raise MayHaveBeenPaid(message)
-            return self._step("waiting")
+            return self._undecide(take, found.why)
         if isinstance(found, Made):
             return self._made(wanted, take, attempt, found, "answer lost, result found at the provider")
         return self._submitted(wanted, take, attempt, found)
@@ -264,19 +263,18 @@ class Buyer:
     def _poll(self, wanted: _Wanted, take: Take) -> Step:
         attempt = take.current
         external_id = attempt.external_id or ""
-        if wanted.pipeline.desired == Desired.CANCELLED and self.provider.cancel(external_id):
-            message = f"Cancelled at {self.provider.title}."
-            self.takes.mark_failed(take, attempt.id, code="cancelled", message=message, charged=None)
-            raise RequestError(message)
         try:
-            progress = self._ask(take, external_id)
+            if wanted.pipeline.desired == Desired.CANCELLED and self.provider.cancel(external_id):
+                cancelled = RequestError(f"Cancelled at {self.provider.title}.")
+                return self._fail(take, cancelled, code="cancelled", charged=None)
+            try:
+                progress = self.provider.check(external_id)
+            except ProviderJobFailed as gone:  # a job that its provider no longer knows is undecided, not failed
+                return self._undecide(take, str(gone))
             if progress.state == "failed":
-                self.takes.mark_failed(
-                    take, attempt.id, code=progress.failure_code, message=progress.failure, charged=progress.charged
-                )
-                raise ProviderJobFailed(
-                    progress.failure, provider=self.provider.name, code=progress.failure_code, charged=progress.charged
-                )
+                code, charged = progress.failure_code, progress.charged
+                failure = ProviderJobFailed(progress.failure, provider=self.provider.name, code=code, charged=charged)
+                return self._fail(take, failure, code=code, charged=charged)
             if progress.state == "running":
                 self._touch(
                     wanted,
@@ -293,14 +291,18 @@ class Buyer:
             return self._step("waiting")
         return self._made(wanted, take, attempt, made)
 
-    def _ask(self, take: Take, external_id: str) -> Progress:
-        """Row 8: a job that its provider no longer knows is undecided, not failed."""
-        try:
-            return self.provider.check(external_id)
-        except ProviderJobFailed as gone:
-            message = self._undecided(str(gone))
-            self.takes.mark_unknown(take, take.attempt, message)
-            raise MayHaveBeenPaid(message) from gone
+    def _fail(self, take: Take, error: VideoProductionError, *, code: str, charged: bool | None) -> Step:
+        """Row 8: the job ended without a result. An attempt that is over already ends nothing: the next step looks."""
+        if self.takes.mark_failed(take, take.attempt, code=code, message=str(error), charged=charged):
+            raise error
+        return self._step("waiting")
+
+    def _undecide(self, take: Take, why: str) -> Step:
+        """Rows 7 and 8: only a person can tell. An attempt that is over already ends nothing: the next step looks."""
+        message = self._undecided(why)
+        if self.takes.mark_unknown(take, take.attempt, message):
+            raise MayHaveBeenPaid(message)
+        return self._step("waiting")
 
     def _made(self, wanted: _Wanted, take: Take, attempt: TakeAttempt, made: Made, answer: str | None = None) -> Step:
         if not self.takes.mark_made(take, attempt.id, made):

@@ -1,0 +1,123 @@
+"""What may go wrong between two steps of a purchase: shared results, late writers, hiccups of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.unit.graphs import write
+from tests.unit.takes.stage import Stage, voice
+from video_production.errors import (
+    ProviderAmbiguous,
+    ProviderJobFailed,
+    ProviderUnreachable,
+    TransientError,
+)
+from video_production.nodes.model import Desired, NodeStatus
+from video_production.nodes.table import Claim
+from video_production.providers.interface import Progress, Submission
+
+ACCEPTED = Submission("job-1")
+READY = Progress("completed", "completed", result={"url": "…"})
+FAILED = Progress("failed", "failed", failure="Model error.", failure_code="model_error", charged=None)
+
+
+def lost() -> ProviderAmbiguous:
+    return ProviderAmbiguous("The answer was lost.", provider="obedient")
+
+
+def submitted(stage: Stage) -> Claim:
+    stage.provider.answers = [ACCEPTED]
+    claim = stage.claim()
+    stage.buyer().submit(claim)
+    return claim
+
+
+def hiccups(stage: Stage, method: str, times: int) -> None:
+    """The take table fails `times` times before it carries `method` out."""
+    real: Callable[..., Any] = getattr(stage.takes, method)
+    left = [times]
+
+    def failing(*arguments: Any, **options: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            raise TransientError("DynamoDB could not be reached.")
+        return real(*arguments, **options)
+
+    setattr(stage.takes, method, failing)
+
+
+def two_voices(stage: Stage, **config: Any) -> None:
+    """A second voice node `other`: with the same config it wants the very same result."""
+    other = replace(voice("other"), config={"provider": "obedient", **config})
+    write(stage.nodes, [stage.graph[0], voice(), other], stage.assets)
+
+
+# Two nodes that want the same result
+
+
+def test_a_node_that_came_second_is_completed_by_the_first_ones_purchase(stage: Stage) -> None:
+    two_voices(stage)
+    stage.provider.answers = [ACCEPTED]
+    second = stage.claim("p2", "other")
+
+    def first_is_faster() -> str:
+        stage.buyer(new_id=lambda: "a1").submit(stage.claim("p1"))
+        return "a2"
+
+    assert stage.buyer(new_id=first_is_faster).submit(second).status == "waiting"
+    stage.provider.progress = [READY]
+    assert stage.buyer().check(second).status == "completed"
+    assert len(stage.provider.sent) == 1
+
+
+def test_a_node_that_waits_for_anothers_request_is_not_told_that_its_answer_was_lost(stage: Stage) -> None:
+    two_voices(stage)
+    stage.provider.answers = [KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt):
+        stage.buyer().submit(stage.claim("p1"))
+    second = stage.claim("p2", "other")
+    stage.buyer().submit(second)
+    stage.buyer().check(second)
+    node = stage.nodes.node("lesson", "other")
+    assert node is not None
+    assert "lost" not in node.metadata["last_answer"]
+
+
+@pytest.mark.parametrize("verdict", [FAILED, ProviderJobFailed("No such job.", provider="obedient", http_status=404)])
+def test_a_verdict_about_an_attempt_that_is_over_does_not_end_the_node(stage: Stage, verdict: Any) -> None:
+    """Another node followed the same job, its owner asked again, and a second attempt is under way."""
+    claim = submitted(stage)
+
+    def meanwhile(external_id: str) -> Progress:
+        take = stage.take()
+        stage.takes.mark_failed(take, take.attempt, code="m", message="Model error.", charged=False)
+        stage.now += 1
+        stage.provider.answers = [Submission("job-2")]
+        other = stage.claim("p2", "other")
+        stage.nodes.fail(other, "Model error.", "ProviderJobFailed")
+        stage.nodes.retry("lesson", "other", "retry")
+        stage.buyer().submit(stage.claim("p3", "other"))
+        if isinstance(verdict, Exception):
+            raise verdict
+        return verdict  # type: ignore[no-any-return]
+
+    stage.nodes.save_structure(voice("other"))
+    stage.provider.check = meanwhile  # type: ignore[method-assign]
+    assert stage.buyer().check(claim).status == "waiting"
+    assert stage.take().current.external_id == "job-2"
+
+
+def test_a_provider_that_can_not_be_asked_to_cancel_does_not_end_the_node(stage: Stage) -> None:
+    claim = submitted(stage)
+    stage.nodes.set_desired("lesson", Desired.CANCELLED)
+
+    def unreachable(external_id: str) -> bool:
+        raise ProviderUnreachable("503", provider="obedient")
+
+    stage.provider.cancel = unreachable  # type: ignore[method-assign]
+    assert stage.buyer().check(claim).status == "waiting"
+    assert stage.voice().status == NodeStatus.IN_PROGRESS
