@@ -35,6 +35,7 @@ RATE = 48000
 SIZE = (160, 90)
 SEARCH = 6.0
 """Seconds around its place in which a clip's sound is looked for."""
+NEARLY_SILENT = 0.2
 SAME_PICTURE = 6.0
 """Mean difference (of 255) up to which two pictures count as the same; other scenes of the lesson differ by 15."""
 
@@ -49,12 +50,16 @@ class Clip:
 
 @dataclass(frozen=True)
 class Scene:
-    """How a clip came out: `picture` is the mean difference of its frames, `lag` in seconds, `likeness` 0–1."""
+    """How a clip came out: `picture` is the mean difference of its frames, `lag` in seconds, `likeness` 0–1.
+
+    `level` is the loudness (RMS) where its sound should be, as a part of its own.
+    """
 
     name: str
     picture: float | None
     lag: float | None
     likeness: float | None
+    level: float
 
 
 @dataclass(frozen=True)
@@ -132,8 +137,11 @@ def _judge(path: Path, clips: Sequence[Clip], code: int, said: int) -> Result:
         length = _length(clip.path)
         at = [start + part * length for part in (0.2, 0.5, 0.8)]
         differences = [_difference(_shown(pictures, moment), _shown(own, moment - start)) for moment in at]
-        lag, likeness = _find(_sound(clip.path), sound, start)
-        scenes.append(Scene(clip.name, max(differences), lag, likeness))
+        own_sound = _sound(clip.path)
+        lag, likeness = _find(own_sound, sound, start)
+        place = sound[round(start * RATE) :][: len(own_sound)]
+        level = round(_loudness(place) / _loudness(own_sound), 3)
+        scenes.append(Scene(clip.name, max(differences), lag, likeness, level))
         start += length
     return Result(code, said + len(complaints), _frames(path), tuple(scenes))
 
@@ -189,6 +197,10 @@ def _sound(path: Path) -> Samples:
     return np.frombuffer(subprocess.run(command, capture_output=True, check=False).stdout, np.float32)
 
 
+def _loudness(sound: Samples) -> float:
+    return float(np.sqrt(np.square(sound, dtype=np.float64).mean())) if len(sound) else 0.0
+
+
 def _find(clip: Samples, whole: Samples, start: float) -> tuple[float | None, float | None]:
     """Where a clip's sound lies, as (seconds late, likeness), by normalised cross-correlation around its place."""
     margin = round(SEARCH * RATE)
@@ -225,7 +237,7 @@ def _picture_words(scene: Scene) -> str:
 
 def _sound_words(scene: Scene) -> str:
     if scene.likeness is None or scene.lag is None or scene.likeness < 0.5:
-        return "not recognisable"
+        return "lost, nearly silent" if scene.level < NEARLY_SILENT else "not recognisable"
     late = round(1000 * scene.lag)
     return "in place" if late == 0 else f"{abs(late)} ms {'late' if late > 0 else 'early'}"
 
