@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +31,17 @@ def moto_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def dynamodb(moto_url: str) -> Any:
-    return boto3.client("dynamodb", endpoint_url=moto_url, **CREDENTIALS)
+    """One request at a time, as the local cloud's gateway does it: moto undoes a failed transaction by putting whole
+    tables back, and with them what others wrote meanwhile."""
+    client = boto3.client("dynamodb", endpoint_url=moto_url, **CREDENTIALS)
+    lock, call = threading.Lock(), client._make_api_call
+
+    def one_at_a_time(*arguments: Any) -> Any:
+        with lock:
+            return call(*arguments)
+
+    client._make_api_call = one_at_a_time
+    return client
 
 
 @pytest.fixture(scope="session")
