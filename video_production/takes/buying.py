@@ -107,6 +107,7 @@ class Buyer:
         remaining: Callable[[], float],
         alert: Callable[[str], None],
         clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
         self.provider = provider
@@ -116,6 +117,7 @@ class Buyer:
         self.storage = storage
         self.remaining = remaining
         self.clock = clock
+        self.sleep = sleep
         self.new_id = new_id
         self.alert = alert
 
@@ -183,7 +185,7 @@ class Buyer:
             quiet_at=now + left + self.settings.indexing_lag,
         )
         position = {"stage": "sending", "attempt": number, "attempts": number, "way": attempt.way}
-        reserved = self.takes.reserve(
+        take = self.takes.reserve(
             wanted.claim,
             wanted.take_id,
             previous,
@@ -194,13 +196,16 @@ class Buyer:
             request_hash=request_hash(wanted.request, attempt.way),
             position=position,
         )
-        if not reserved:
+        if take is None:
             return self._step("waiting")  # the node, the pipeline or the take moved; the next step finds out which
-        return self._send(wanted, attempt)
+        if self.remaining() < self.settings.submit_budget:
+            late = f"Too little time was left, so nothing was sent to {self.provider.title}; it is tried again."
+            refusal = ProviderRefused(late, provider=self.provider.name, code="not_sent", retry_after=0)
+            return self._refused(wanted, take, attempt, refusal)
+        return self._send(wanted, take, attempt)
 
-    def _send(self, wanted: _Wanted, attempt: TakeAttempt) -> Step:
-        """Exactly one request. Whatever its answer, it is written down before anything else happens."""
-        take = self._read(wanted.take_id)
+    def _send(self, wanted: _Wanted, take: Take, attempt: TakeAttempt) -> Step:
+        """Exactly one request, and nothing that can fail before it. Its answer is written down before all else."""
         try:
             submission = self.provider.submit(self._attempt(wanted, attempt))
         except ProviderRefused as refusal:
@@ -213,12 +218,24 @@ class Buyer:
     def _submitted(self, wanted: _Wanted, take: Take, attempt: TakeAttempt, submission: Submission) -> Step:
         if submission.made:
             return self._made(wanted, take, attempt, submission.made, "answered with the result")
-        if not self.takes.record_submitted(take, attempt.id, submission.external_id):
-            self.takes.keep_orphan(take, attempt.id, submission.external_id)
+        if not self._recorded(take, attempt, submission):
             self.alert(f"Orphan paid job {submission.external_id} of {self.provider.title}, attempt {attempt.id}.")
+            self.takes.keep_orphan(take, attempt.id, submission.external_id)
             return self._step("waiting")
         self._touch(wanted, stage="waiting", external_id=submission.external_id, last_answer="accepted")
         return self._step("waiting")
+
+    def _recorded(self, take: Take, attempt: TakeAttempt, submission: Submission) -> bool:
+        """Row 4, tried as long as this invocation lives: nobody else knows the id of a job that is paid for."""
+        while True:
+            try:
+                return self.takes.record_submitted(take, attempt.id, submission.external_id)
+            except Exception as error:
+                if not isinstance(error, TransientError) or self.remaining() < _ANSWER_MARGIN:
+                    job = f"{submission.external_id} of {self.provider.title}, attempt {attempt.id} of {take.id}"
+                    self.alert(f"Paid job could not be recorded: {job} ({error}).")
+                    raise
+            self.sleep(1)
 
     def _refused(self, wanted: _Wanted, take: Take, attempt: TakeAttempt, refusal: ProviderRefused) -> Step:
         delay = 0.0 if refusal.fallback else refusal.retry_after

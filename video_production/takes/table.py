@@ -64,8 +64,8 @@ class TakeTable:
         price: Price,
         request_hash: str,
         position: Mapping[str, Any],
-    ) -> bool:
-        """Row 3: the intent to buy, written before the request is sent. True exactly once per attempt.
+    ) -> Take | None:
+        """Row 3: the intent to buy, written before the request is sent. The take with its new attempt, exactly once.
 
         Holds only while the node is still claimed, the pipeline is wanted, and the take is as `previous` (read before).
         `position` is what the node's metadata shows of it.
@@ -121,8 +121,10 @@ class TakeTable:
             transact(self.client, [take, node, wanted, ledger], self.table.sleep)
         except ConditionFailed as failure:
             # The attempt id is known to this call alone: if it stands there, the answer to our own write was lost.
-            return (failure.olds[0] or {}).get("attempt") == attempt.id
-        return True
+            if (failure.olds[0] or {}).get("attempt") != attempt.id:
+                return None
+        attempts = {**(previous.attempts if previous else {}), attempt.id: attempt}
+        return Take(take_id, TakeState.SUBMITTING, attempt.id, attempts, provider, mode, price)
 
     # Rows 4 and 4'
 

@@ -108,6 +108,7 @@ class Stage:
             "remaining": lambda: self.remaining,
             "alert": self.alerts.append,
             "clock": lambda: self.now,
+            "sleep": lambda seconds: None,
             "new_id": lambda: next(self._ids),
             **changes,
         }

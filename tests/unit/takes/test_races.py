@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.unit.graphs import write
-from tests.unit.takes.stage import Stage, voice
+from tests.unit.takes.stage import LIFE, Stage, voice
 from video_production.errors import (
     ProviderAmbiguous,
     ProviderJobFailed,
@@ -19,6 +19,7 @@ from video_production.errors import (
 from video_production.nodes.model import Desired, NodeStatus
 from video_production.nodes.table import Claim
 from video_production.providers.interface import Progress, Submission
+from video_production.takes.model import TakeState
 
 ACCEPTED = Submission("job-1")
 READY = Progress("completed", "completed", result={"url": "…"})
@@ -121,3 +122,48 @@ def test_a_provider_that_can_not_be_asked_to_cancel_does_not_end_the_node(stage:
     stage.provider.cancel = unreachable  # type: ignore[method-assign]
     assert stage.buyer().check(claim).status == "waiting"
     assert stage.voice().status == NodeStatus.IN_PROGRESS
+
+
+# The table hiccups at the worst moment
+
+
+def test_a_paid_jobs_id_outlives_hiccups_of_the_table(stage: Stage) -> None:
+    hiccups(stage, "record_submitted", 3)
+    submitted(stage)
+    assert stage.take().current.external_id == "job-1"
+
+
+def test_a_paid_jobs_id_that_can_not_be_recorded_is_reported_before_the_function_ends(stage: Stage) -> None:
+    hiccups(stage, "record_submitted", 10_000)
+    remaining = iter([LIFE, LIFE, 30.0, 20.0, 10.0, 1.0, 0.5, 0.1])
+    stage.provider.answers = [ACCEPTED]
+    with pytest.raises(TransientError):
+        stage.buyer(remaining=lambda: next(remaining)).submit(stage.claim())
+    assert len(stage.alerts) == 1
+    assert "job-1" in stage.alerts[0]
+
+
+def test_nothing_is_read_between_the_intent_and_the_request(stage: Stage) -> None:
+    """A hiccup there would leave an intent that looks like a lost answer, although nothing was sent."""
+    claim = stage.claim()
+    get, seen = stage.takes.get, []
+
+    def once(identity: str) -> Any:
+        seen.append(identity)
+        if len(seen) > 1:
+            raise TransientError("DynamoDB could not be reached.")
+        return get(identity)
+
+    stage.takes.get = once  # type: ignore[assignment, method-assign]
+    stage.provider.answers = [ACCEPTED]
+    assert stage.buyer().submit(claim).status == "waiting"
+    assert len(stage.provider.sent) == 1
+
+
+def test_nothing_is_sent_when_recording_the_intent_took_the_time_away(stage: Stage) -> None:
+    remaining = iter([LIFE, 100.0])
+    claim = stage.claim()
+    assert stage.buyer(remaining=lambda: next(remaining)).submit(claim).status == "resubmit"
+    assert stage.provider.sent == []
+    assert stage.take().state == TakeState.REFUSED
+    assert stage.ledger() == ["a1:reserved", "a1:refunded"]
