@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from PIL import Image
 
 from local_cloud.handle import CloudHandle, attach_or_start
 from local_cloud.journal import read_tables
@@ -27,13 +29,18 @@ SCRIPT = "Binary search looks at the middle of a sorted list."
 
 @dataclass
 class Lab:
-    """`home` is the state folder of the local cloud, `folder` holds the lesson."""
+    """`home` is the state folder of the local cloud, `folder` holds the lesson.
+
+    Labs that share one `state` folder share a local cloud; each has a pipeline of its own `name` there.
+    """
 
     root: Path
+    state: Path | None = None
+    name: str = "lab"
 
     @property
     def home(self) -> Path:
-        return self.root / "home"
+        return self.state or self.root / "home"
 
     @property
     def folder(self) -> Path:
@@ -52,23 +59,33 @@ class Lab:
         if not (self.folder / "clip.mp4").exists():
             make_clip(self.folder / "clip.mp4", seconds=1.0, rate="25")
             make_clip(self.folder / "still.mp4", seconds=0.2, sample_rate=None)
-        voice = {
-            "provider": "elevenlabs",
-            "voiceId": "JBFqnCBsd6RMkjVDRZzb",
-            "modelId": "eleven_multilingual_v2",
-            "captions": captions,
-        }
-        nodes: list[dict[str, Any]] = [
-            {"id": "script", "type": "asset", "asset": {"type": "text", "source": "script.txt"}},
-            {"id": "still", "type": "asset", "asset": {"type": "video", "source": "still.mp4"}},
+        nodes = [
+            *_scene("still.mp4", captions),
             {"id": "clip", "type": "asset", "asset": {"type": "video", "source": "clip.mp4"}},
-            {"id": "voice", "type": "generate-voiceover", "inputs": {"script": "script"}, "config": voice},
-            {"id": "scene", "type": "mix-audio", "inputs": {"video": "still", "audio": "voice"}},
             {"id": "film", "type": "merge-videos", "inputs": {"segments": ["scene", "clip"]}},
         ]
         for node in nodes:
             node.update(changes.get(node["id"], {}))
-        document = {"id": "lab", "title": "Lab", "version": "1", "nodes": nodes + changes.get("more", [])}
+        return self.write_document(nodes + changes.get("more", []))
+
+    def write_scene(self, script: str, *, captions: bool = False) -> Path:
+        """A picture with a voiceover: the smallest lesson that buys anything."""
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / "script.txt").write_text(script)
+        Image.new("RGB", (320, 180), "teal").save(self.folder / "slide.png")
+        return self.write_document(_scene("slide.png", captions))
+
+    def write_film(self, *clips: str) -> Path:
+        """Clips that lie in the folder, merged; nothing is bought."""
+        nodes: list[dict[str, Any]] = [
+            {"id": Path(clip).stem, "type": "asset", "asset": {"type": "video", "source": clip}} for clip in clips
+        ]
+        segments = [Path(clip).stem for clip in clips]
+        return self.write_document([*nodes, {"id": "film", "type": "merge-videos", "inputs": {"segments": segments}}])
+
+    def write_document(self, nodes: list[dict[str, Any]]) -> Path:
+        self.folder.mkdir(exist_ok=True)
+        document = {"id": self.name, "title": "Lab", "version": "1", "nodes": nodes}
         self.document.write_text(json.dumps(document, indent=2))
         return self.document
 
@@ -127,6 +144,11 @@ class Lab:
             )
             assert answer.ok, answer.text
 
+    def charges_for(self, script: str) -> list[Charge]:
+        """What the stand-in charged for one script."""
+        digest = hashlib.sha256(script.encode()).hexdigest()
+        return [charge for charge in self.charges() if charge.text_sha256 == digest]
+
     def charges(self) -> list[Charge]:
         return ChargeBook(self.home / "stand-ins" / "elevenlabs" / "charge_book.jsonl").rows()
 
@@ -144,7 +166,7 @@ class Lab:
 
     def node(self, node_id: str) -> dict[str, Any]:
         items = self.snapshot().tables.get("jiki-video-nodes-local", [])
-        return next((item for item in items if item["id"] == node_id), {})
+        return next((item for item in items if item["pipeline_id"] == self.name and item["id"] == node_id), {})
 
     def wait_for(self, condition: Callable[[], bool], timeout: float = 60, every: float = 0.005) -> None:
         deadline = time.monotonic() + timeout
@@ -165,6 +187,22 @@ class Lab:
 
     def _own_processes(self) -> set[int]:
         return {pid for pid in _processes() if str(self.root) in _environment_and_command(pid)} - {os.getpid()}
+
+
+def _scene(picture: str, captions: bool) -> list[dict[str, Any]]:
+    config = {
+        "provider": "elevenlabs",
+        "voiceId": "JBFqnCBsd6RMkjVDRZzb",
+        "modelId": "eleven_multilingual_v2",
+        "captions": captions,
+    }
+    kind = "image" if picture.endswith(".png") else "video"
+    return [
+        {"id": "script", "type": "asset", "asset": {"type": "text", "source": "script.txt"}},
+        {"id": "still", "type": "asset", "asset": {"type": kind, "source": picture}},
+        {"id": "voice", "type": "generate-voiceover", "inputs": {"script": "script"}, "config": config},
+        {"id": "scene", "type": "mix-audio", "inputs": {"video": "still", "audio": "voice"}},
+    ]
 
 
 def _processes() -> Iterator[int]:
