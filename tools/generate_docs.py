@@ -1,4 +1,4 @@
-"""Write what is derived from the models of pipeline documents: the JSON Schema and docs/pipeline-documents.md.
+"""Write what is derived from the code: the JSON Schema, docs/pipeline-documents.md and docs/errors.md.
 
 Usage: .venv/bin/python -m tools.generate_docs [--check]
 
@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from tools.error_page import error_page
 from video_production.pipelines import provider_limits as limits
 from video_production.pipelines.documents import LOCAL_BUCKET, PipelineDocument, StorageConfig
 from video_production.pipelines.examples import EXAMPLES
@@ -28,6 +29,7 @@ from video_production.pipelines.schema import SCHEMA_PATH, schema_text
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE_PATH = ROOT / "docs" / "pipeline-documents.md"
+ERRORS_PATH = ROOT / "docs" / "errors.md"
 
 _HEAD = """\
 # Pipeline documents
@@ -91,7 +93,7 @@ def main(arguments: list[str]) -> int:
 
 def generated() -> dict[Path, str]:
     """Every generated file with its text."""
-    return {SCHEMA_PATH: schema_text(), PAGE_PATH: page()}
+    return {SCHEMA_PATH: schema_text(), PAGE_PATH: page(), ERRORS_PATH: error_page()}
 
 
 def page() -> str:
