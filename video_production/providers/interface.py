@@ -95,10 +95,14 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The provider accepted a job. `external_id` is what `check` asks for. `made` is set when no polling is needed."""
+    """The provider accepted a job. `external_id` is what `check` asks for. `made` is set when no polling is needed.
+
+    `aliases` are other names under which the provider's listings may show the job.
+    """
 
     external_id: str
     made: Made | None = None
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,7 +229,7 @@ class Buyer:
         """Row 4, tried as long as this invocation lives: nobody else knows the id of a job that is paid for."""
         while True:
             try:
-                return self.takes.record_submitted(take, attempt.id, submission.external_id)
+                return self.takes.record_submitted(take, attempt.id, submission.external_id, submission.aliases)
             except Exception as error:
                 if not isinstance(error, TransientError) or self.remaining() < _ANSWER_MARGIN:
                     job = f"{submission.external_id} of {self.provider.title}, attempt {attempt.id} of {take.id}"
@@ -266,13 +266,16 @@ class Buyer:
         if wait > 0:
             self._touch(wanted, stage="waiting", last_answer=f"no answer yet; looked for in {wait:.0f} s")
             return self._step("waiting", wait=min(wait, self.settings.poll_interval))
+        elsewhere = _BoundElsewhere(self.takes, take)
         try:
-            found = self.provider.find(self._attempt(wanted, attempt), _BoundElsewhere(self.takes, take))
+            found = self.provider.find(self._attempt(wanted, attempt), elsewhere)
         except ProviderUnreachable as error:
             self._touch(wanted, last_answer=str(error))
             return self._step("waiting")
         if isinstance(found, Unknown):
             return self._undecide(take, found.why)
+        if found.external_id and found.external_id in elsewhere:
+            return self._undecide(take, f"what was found there, {found.external_id}, belongs to another request")
         if isinstance(found, Made):
             return self._made(wanted, take, attempt, found, "answer lost, result found at the provider")
         return self._submitted(wanted, take, attempt, found)

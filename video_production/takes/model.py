@@ -36,7 +36,10 @@ class LedgerEvent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TakeAttempt:
-    """One try to buy a take. Times are Unix seconds; `quiet_at` is when the sender can't be alive any more."""
+    """One try to buy a take. Times are Unix seconds; `quiet_at` is when the sender can't be alive any more.
+
+    `orphan` is a paid job that this attempt led to and that its take does not follow.
+    """
 
     id: str
     number: int
@@ -51,6 +54,7 @@ class TakeAttempt:
     retry_at: float | None = None
     charged: bool | None = None
     fallback: str | None = None
+    orphan: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

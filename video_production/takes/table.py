@@ -8,7 +8,7 @@ same transaction. Whoever loses a condition gets False, re-reads and follows wha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from video_production.errors import RequestError
@@ -22,7 +22,9 @@ __all__ = ["TAKE", "TakeTable", "read_take"]
 
 TAKE = "take"
 _CURRENT = "{attempt} = :attempt"
-_OPEN = (TakeState.SUBMITTING, TakeState.SUBMITTED, TakeState.UNKNOWN)
+_UNANSWERED = (TakeState.SUBMITTING, TakeState.UNKNOWN)
+_OPEN = (*_UNANSWERED, TakeState.SUBMITTED)
+_FOLLOWED = (TakeState.SUBMITTED, TakeState.MADE)
 
 
 class TakeTable:
@@ -128,31 +130,39 @@ class TakeTable:
 
     # Rows 4 and 4'
 
-    def record_submitted(self, take: Take, attempt_id: str, external_id: str, why: str = "") -> bool:
+    def record_submitted(self, take: Take, attempt_id: str, external_id: str, aliases: tuple[str, ...] = ()) -> bool:
         """Row 4: bind a job's id to the take. False when the take has moved on or the id belongs to another one."""
-        update = self._advance(
-            take,
-            attempt_id,
-            TakeState.SUBMITTED,
-            {"external_id": external_id, **({"adopted": why} if why else {})},
-            (TakeState.SUBMITTING, TakeState.UNKNOWN),
-        )
-        binding = Put(
+        names = (external_id, *aliases)
+        return self._follow(take, attempt_id, {"external_id": external_id}, names, _UNANSWERED)
+
+    def _follow(
+        self,
+        take: Take,
+        attempt_id: str,
+        changes: Mapping[str, Any],
+        names: tuple[str, ...],
+        allowed: tuple[TakeState, ...],
+    ) -> bool:
+        update = self._advance(take, attempt_id, TakeState.SUBMITTED, changes, allowed)
+        ledger = self._ledger(take.id, attempt_id, LedgerEvent.SUBMITTED, take.price)
+        bindings = [self._binding(take, attempt_id, name) for name in dict.fromkeys(names)]
+        try:
+            transact(self.client, [update, ledger, *bindings], self.table.sleep)
+        except ConditionFailed as failure:
+            old = failure.olds[0] or {}
+            known = old.get("attempts", {}).get(attempt_id, {})
+            following = old.get("attempt") == attempt_id and old.get("state") in _FOLLOWED
+            return bool(following and known.get("external_id") == changes["external_id"])
+        return True
+
+    def _binding(self, take: Take, attempt_id: str, external_id: str) -> Put:
+        """One result belongs to one take: whoever looks for a lost one leaves out what is bound elsewhere."""
+        return Put(
             table=self.name,
             item={**_binding_key(take.provider, external_id), "bound_to": take.id, "attempt": attempt_id},
             condition="attribute_not_exists({take_id}) OR {bound_to} = :take",
             values={"take": take.id},
         )
-        try:
-            transact(
-                self.client,
-                [update, binding, self._ledger(take.id, attempt_id, LedgerEvent.SUBMITTED, take.price)],
-                self.table.sleep,
-            )
-        except ConditionFailed as failure:
-            known = (failure.olds[0] or {}).get("attempts", {}).get(attempt_id, {})
-            return bool(known.get("external_id") == external_id)
-        return True
 
     def keep_orphan(self, take: Take, attempt_id: str, external_id: str) -> None:
         """Row 4': a paid job that its take no longer waits for; its id is kept where people and the sweep find it."""
@@ -160,7 +170,8 @@ class TakeTable:
             Update(
                 table=self.name,
                 key=self._key(take.id),
-                set={f"attempts.{attempt_id}.external_id": external_id, f"attempts.{attempt_id}.orphan": True},
+                set={f"attempts.{attempt_id}.orphan": external_id},
+                condition="attribute_exists({take_id})",
             )
         )
 
@@ -193,11 +204,12 @@ class TakeTable:
         )
 
     def mark_made(self, take: Take, attempt_id: str, made: Made) -> bool:
-        """Row 9: the result lies at its destination and is whole."""
+        """Row 9: the result lies at its destination and is whole. False also when it belongs to another take."""
         cost = made.cost or take.price
         changes: dict[str, Any] = {"external_id": made.external_id} if made.external_id else {}
         update = self._advance(take, attempt_id, TakeState.MADE, changes, _OPEN, charged=True, made=_made_item(made))
-        return self._commit(update, self._ledger(take.id, attempt_id, LedgerEvent.SETTLED, cost), attempt_id)
+        bindings = [self._binding(take, attempt_id, made.external_id)] if made.external_id else []
+        return self._commit(update, self._ledger(take.id, attempt_id, LedgerEvent.SETTLED, cost), attempt_id, bindings)
 
     # Row 13
 
@@ -211,7 +223,8 @@ class TakeTable:
 
     def adopt(self, take: Take, external_id: str, who: str, why: str) -> None:
         """Row 13, --adopt: a person found the provider's job; it is followed as if its answer had arrived."""
-        if not self.record_submitted(take, take.attempt, external_id, why=f"{who}: {why}"):
+        changes = {"external_id": external_id, "adopted": f"{who}: {why}"}
+        if not self._follow(take, take.attempt, changes, (external_id,), (TakeState.UNKNOWN, TakeState.ABANDONED)):
             owner = self.bound_to(take.provider, external_id)
             because = "it belongs to another result already" if owner not in (None, take.id) else "nothing is undecided"
             raise RequestError(f"'{external_id}' can't be adopted: {because}.")
@@ -236,7 +249,11 @@ class TakeTable:
         try:
             self.table.write(update)
         except ConditionFailed as failure:
-            state_now = (failure.old or {}).get("state", "unknown")
+            old = failure.old or {}
+            decided = old.get("attempts", {}).get(take.attempt, {}).get("resolution", {})
+            if (old.get("state"), decided.get("who"), decided.get("why")) == (state, who, why):
+                return  # the answer to an earlier try of this very write was lost
+            state_now = old.get("state", "unknown")
             raise RequestError(f"There is nothing to resolve: this result is {state_now}.") from failure
 
     def _end(
@@ -276,9 +293,9 @@ class TakeTable:
             values={"attempt": attempt_id, **{str(state): state for state in allowed}},
         )
 
-    def _commit(self, update: Update, ledger: Put, attempt_id: str) -> bool:
+    def _commit(self, update: Update, ledger: Put, attempt_id: str, bindings: Sequence[Put] = ()) -> bool:
         try:
-            transact(self.client, [update, ledger], self.table.sleep)
+            transact(self.client, [update, ledger, *bindings], self.table.sleep)
         except ConditionFailed as failure:
             old = failure.olds[0] or {}
             return bool(old.get("attempt") == attempt_id and old.get("state") == update.set["state"])
@@ -363,4 +380,5 @@ def _attempt(attempt_id: str, entry: Mapping[str, Any]) -> TakeAttempt:
         retry_at=float(entry["retry_at"]) if "retry_at" in entry else None,
         charged=entry.get("charged"),
         fallback=entry.get("fallback"),
+        orphan=entry.get("orphan"),
     )

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.unit.graphs import write
-from tests.unit.takes.stage import LIFE, Stage, voice
+from tests.unit.takes.stage import LIFE, Stage, made, voice
 from video_production.errors import (
+    MayHaveBeenPaid,
     ProviderAmbiguous,
     ProviderJobFailed,
     ProviderUnreachable,
@@ -19,6 +20,7 @@ from video_production.errors import (
 from video_production.nodes.model import Desired, NodeStatus
 from video_production.nodes.table import Claim
 from video_production.providers.interface import Progress, Submission
+from video_production.scheduling.asking import Asking
 from video_production.takes.model import TakeState
 
 ACCEPTED = Submission("job-1")
@@ -167,3 +169,76 @@ def test_nothing_is_sent_when_recording_the_intent_took_the_time_away(stage: Sta
     assert stage.provider.sent == []
     assert stage.take().state == TakeState.REFUSED
     assert stage.ledger() == ["a1:reserved", "a1:refunded"]
+
+
+# Results that belong to somebody else, and late ones
+
+
+def test_a_found_result_that_belongs_to_another_purchase_is_not_taken(stage: Stage) -> None:
+    two_voices(stage, speed=1.1)
+    stage.provider.submit = lambda attempt: Submission("request-1", made(attempt, "request-1"))  # type: ignore[method-assign]
+    assert stage.buyer().submit(stage.claim("p1", "other")).status == "completed"
+    del stage.provider.submit
+    stage.provider.answers = [lost()]
+    claim = stage.claim("p2")
+    stage.buyer().submit(claim)
+    stage.now += LIFE + 61
+    stage.provider.found = made(stage.provider.sent[-1], "request-1")
+    with pytest.raises(MayHaveBeenPaid, match="belongs to another"):
+        stage.buyer().check(claim)
+    assert stage.take().state == TakeState.UNKNOWN
+    assert stage.ledger()[-1] == "a2:unknown"
+
+
+def test_another_name_of_a_job_is_bound_with_it(stage: Stage) -> None:
+    stage.provider.answers = [Submission("job-1", aliases=("request-1",))]
+    stage.buyer().submit(stage.claim())
+    assert stage.takes.bound_to("obedient", "job-1") == stage.takes.bound_to("obedient", "request-1") == stage.take().id
+
+
+def test_a_late_id_does_not_replace_the_job_that_a_person_adopted(stage: Stage) -> None:
+    stage.provider.answers = [lost()]
+    claim = stage.claim()
+    stage.buyer().submit(claim)
+    stage.now += LIFE + 61
+    with pytest.raises(MayHaveBeenPaid):
+        stage.buyer().check(claim)
+    stage.takes.adopt(stage.take(), "job-7", "ada", "seen at the provider")
+    assert not stage.takes.record_submitted(stage.take(), "a1", "job-1")
+    stage.takes.keep_orphan(stage.take(), "a1", "job-1")
+    assert stage.take().current.external_id == "job-7"
+    assert stage.take().current.orphan == "job-1"
+
+
+def test_what_was_given_up_can_still_be_adopted(stage: Stage) -> None:
+    stage.provider.answers = [lost()]
+    claim = stage.claim()
+    stage.buyer().submit(claim)
+    stage.now += LIFE + 61
+    with pytest.raises(MayHaveBeenPaid):
+        stage.buyer().check(claim)
+    stage.nodes.fail(claim, "May have been paid.", "MayHaveBeenPaid")
+    asking, identity = Asking(stage.nodes, stage.takes, None, ""), stage.take().id
+    asking.resolve("lesson", "voice", "give-up", who="ada", why="too late")
+    asking.resolve("lesson", "voice", "adopt", who="ada", why="found it", external_id="job-7")
+    take = stage.takes.get(identity)
+    assert take is not None
+    assert (take.state, take.current.external_id) == (TakeState.SUBMITTED, "job-7")
+
+
+def test_a_decision_whose_answer_was_lost_is_not_refused(stage: Stage) -> None:
+    stage.provider.answers = [lost()]
+    claim = stage.claim()
+    stage.buyer().submit(claim)
+    stage.now += LIFE + 61
+    with pytest.raises(MayHaveBeenPaid):
+        stage.buyer().check(claim)
+    take, write_once = stage.take(), stage.takes.table.write
+
+    def twice(action: Any) -> None:
+        write_once(action)
+        write_once(action)
+
+    stage.takes.table.write = twice  # type: ignore[method-assign]
+    stage.takes.release(take, "ada", "not in the history")
+    assert stage.take().state == TakeState.RELEASED

@@ -193,7 +193,8 @@ class ElevenLabs:
             external_id = None
         if not isinstance(external_id, str) or not external_id:
             raise self._http.ambiguous("it accepted the job without an id", http_status=answer.status)
-        return Submission(external_id)
+        named = answer.headers.get("request-id")
+        return Submission(external_id, aliases=(named,) if named else ())
 
     def _submit_timed(self, attempt: Attempt, folder: Path) -> Submission:
         config = attempt.request.config
