@@ -291,11 +291,15 @@ class NodeTable:
 
         Raises RequestError when the node is not failed.
         """
+        key = {"pipeline_id": pipeline_id, "id": node_id}
+        before = self.table.get(key) or {}
+        # A wish is younger than the failure and than earlier wishes, even where the person's clock is behind.
+        asked_at = max(self.clock(), before.get("touched_at", 0), before.get("asked_at", 0) + 0.001)
         actions: list[Check | Put | Update] = [
             Update(
                 table=self.name,
-                key={"pipeline_id": pipeline_id, "id": node_id},
-                set={"status": NodeStatus.PENDING, "metadata": {}, "asked_at": self.clock(), "asked": asked},
+                key=key,
+                set={"status": NodeStatus.PENDING, "metadata": {}, "asked_at": asked_at, "asked": asked},
                 remove=["process_uuid", "restarts"],
                 condition="{status} = :failed",
                 values={"failed": NodeStatus.FAILED},

@@ -175,7 +175,7 @@ class Buyer:
                 f"{needed:.0f} s; nothing was sent."
             )
         now = self.clock()
-        number = len(previous.attempts) + 1 if previous else 1
+        number = previous.current.number + 1 if previous else 1
         attempt = TakeAttempt(
             id=self.new_id(),
             number=number,
@@ -183,6 +183,7 @@ class Buyer:
             way=self.provider.way(wanted.request, previous.refused_ways if previous else ()),
             sent_at=now,
             quiet_at=now + left + self.settings.indexing_lag,
+            asked_at=wanted.node.asked_at,
         )
         position = {"stage": "sending", "attempt": number, "attempts": number, "way": attempt.way}
         take = self.takes.reserve(
@@ -402,7 +403,7 @@ class Buyer:
     def _may_buy_again(self, node: Node, take: Take) -> bool:
         """A second request needs a definite refusal, a job that failed without charge, or a person."""
         last = take.current
-        asked_since = last.ended_at is not None and node.asked_at > last.ended_at
+        asked_since = last.ended_at is not None and node.asked_at >= last.ended_at and node.asked_at > last.asked_at
         if take.state == TakeState.RELEASED:
             return True
         if take.state == TakeState.REFUSED:
@@ -439,7 +440,7 @@ class Buyer:
             wanted.claim,
             takes=[take.id],
             attempt=last.number,
-            attempts=len(take.attempts),
+            attempts=last.number,
             way=last.way,
             external_id=last.external_id,
         )

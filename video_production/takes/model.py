@@ -38,6 +38,8 @@ class LedgerEvent(StrEnum):
 class TakeAttempt:
     """One try to buy a take. Times are Unix seconds; `quiet_at` is when the sender can't be alive any more.
 
+    `asked_at` is the wish that it fulfils (`Node.asked_at`): one wish buys one attempt, whatever the clocks say.
+
     `orphan` is a paid job that this attempt led to and that its take does not follow.
     """
 
@@ -47,6 +49,7 @@ class TakeAttempt:
     way: str
     sent_at: float
     quiet_at: float
+    asked_at: float = 0.0
     ended_at: float | None = None
     external_id: str | None = None
     code: str = ""

@@ -24,6 +24,7 @@ TAKE = "take"
 _CURRENT = "{attempt} = :attempt"
 _UNANSWERED = (TakeState.SUBMITTING, TakeState.UNKNOWN)
 _OPEN = (*_UNANSWERED, TakeState.SUBMITTED)
+_KEPT_REFUSALS = 10
 _FOLLOWED = (TakeState.SUBMITTED, TakeState.MADE)
 
 
@@ -80,6 +81,7 @@ class TakeTable:
             "way": attempt.way,
             "sent_at": attempt.sent_at,
             "quiet_at": attempt.quiet_at,
+            "asked_at": attempt.asked_at,
             "request_hash": request_hash,
             "pipeline_id": claim.pipeline_id,
             "node_id": claim.node_id,
@@ -97,6 +99,7 @@ class TakeTable:
                 "usd": price.usd,
                 **({f"attempts.{attempt.id}": record} if previous else {"attempts": {attempt.id: record}}),
             },
+            remove=[f"attempts.{forgotten}" for forgotten in _forgettable(previous)],
             condition=unchanged,
             values=seen,
         )
@@ -320,6 +323,13 @@ class TakeTable:
         return {"take_id": take_id, "record": TAKE}
 
 
+def _forgettable(take: Take | None) -> list[str]:
+    """Old refusals, of which the ledger keeps all that matters: an item holds 400 KB, and a busy provider may refuse
+    for days. A refusal that named another way is still needed."""
+    plain = [a for a in take.attempts.values() if a.state == TakeState.REFUSED and not a.fallback] if take else []
+    return [attempt.id for attempt in sorted(plain, key=lambda attempt: attempt.number)[:-_KEPT_REFUSALS]]
+
+
 def _binding_key(provider: str, external_id: str) -> dict[str, str]:
     return {"take_id": f"external#{provider}#{external_id}", "record": "binding"}
 
@@ -373,6 +383,7 @@ def _attempt(attempt_id: str, entry: Mapping[str, Any]) -> TakeAttempt:
         way=entry["way"],
         sent_at=float(entry["sent_at"]),
         quiet_at=float(entry["quiet_at"]),
+        asked_at=float(entry.get("asked_at", 0)),
         ended_at=float(entry["ended_at"]) if "ended_at" in entry else None,
         external_id=entry.get("external_id"),
         code=entry.get("code", ""),

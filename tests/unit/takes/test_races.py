@@ -14,6 +14,7 @@ from video_production.errors import (
     MayHaveBeenPaid,
     ProviderAmbiguous,
     ProviderJobFailed,
+    ProviderRefused,
     ProviderUnreachable,
     TransientError,
 )
@@ -242,3 +243,62 @@ def test_a_decision_whose_answer_was_lost_is_not_refused(stage: Stage) -> None:
     stage.takes.table.write = twice  # type: ignore[method-assign]
     stage.takes.release(take, "ada", "not in the history")
     assert stage.take().state == TakeState.RELEASED
+
+
+# What a person asked for
+
+
+def test_one_wish_buys_one_attempt_even_when_the_clocks_disagree(stage: Stage) -> None:
+    """The person's clock is an hour ahead: the wish seems younger than the failure that it led to."""
+    claim = submitted(stage)
+    stage.provider.progress = [FAILED]
+    with pytest.raises(ProviderJobFailed):
+        stage.buyer().check(claim)
+    stage.nodes.fail(claim, "Model error.", "ProviderJobFailed")
+    stage.now += 3600
+    stage.nodes.retry("lesson", "voice", "retry")
+    stage.now -= 3590
+    stage.provider.answers = [Submission("job-2")]
+    again = stage.claim("p2")
+    stage.buyer().submit(again)
+    stage.provider.progress = [FAILED]
+    for _ in range(2):
+        with pytest.raises(ProviderJobFailed):
+            stage.buyer().check(again)
+    assert len(stage.provider.sent) == 2
+
+
+def test_a_wish_is_heard_even_when_the_persons_clock_is_behind(stage: Stage) -> None:
+    claim = stage.claim()
+    stage.provider.answers = [ProviderRefused("No such voice.", provider="obedient"), ACCEPTED]
+    with pytest.raises(ProviderRefused):
+        stage.buyer().submit(claim)
+    stage.nodes.fail(claim, "No such voice.", "ProviderRefused")
+    stage.now -= 60
+    stage.nodes.retry("lesson", "voice", "run")
+    stage.now += 61
+    assert stage.buyer().submit(stage.claim("p2")).status == "waiting"
+    assert len(stage.provider.sent) == 2
+
+
+def test_a_busy_provider_does_not_make_the_record_grow_without_end(stage: Stage) -> None:
+    claim = stage.claim()
+    for _ in range(40):
+        stage.provider.answers = [ProviderRefused("Busy.", provider="obedient", code="busy", retry_after=1.0)]
+        assert stage.buyer().submit(claim).status == "resubmit"
+        stage.now += 2
+    take = stage.take()
+    assert len(take.attempts) <= 20
+    assert take.current.number == 40
+    assert len(stage.ledger()) == 80
+
+
+def test_other_attempts_than_plain_refusals_are_kept_for_ever(stage: Stage) -> None:
+    claim = stage.claim()
+    stage.provider.answers = [ProviderRefused("Not here.", provider="obedient", fallback="timed")]
+    stage.buyer().submit(claim)
+    for _ in range(30):
+        stage.provider.answers = [ProviderRefused("Busy.", provider="obedient", code="busy", retry_after=1.0)]
+        stage.buyer().submit(claim)
+        stage.now += 2
+    assert stage.take().refused_ways == ("job",)
