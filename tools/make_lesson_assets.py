@@ -50,39 +50,14 @@ def make_phone(folder: Path) -> None:
         voice, clip = Path(work, "voice.wav"), Path(work, "phone.mp4")
         write_wav(voice, array("h", narration.speech.pcm), narration.speech.sample_rate)
         room = f"anoisesrc=color=brown:amplitude=0.006:seed=7:sample_rate=44100:duration={scene.seconds}"
-        mixed = (
-            "[1]aresample=44100,volume=3.5dB,apad[voice];[voice][2]amix=inputs=2:normalize=0:duration=shortest[sound]"
-        )
-        sound = [
-            "-i",
-            str(voice),
-            "-f",
-            "lavfi",
-            "-i",
-            room,
-            "-filter_complex",
-            mixed,
-            "-map",
-            "0:v",
-            "-map",
-            "[sound]",
-        ]
-        sound += ["-c:a", "aac", "-ac", "1", "-b:a", "64k"]
+        spoken = "[1]aresample=44100,volume=5dB,alimiter=limit=0.7:level=false:latency=true,apad[voice]"
+        mixed = f"{spoken};[voice][2]amix=inputs=2:normalize=0:duration=shortest[sound]"
+        inputs = ("-i", str(voice), "-f", "lavfi", "-i", room, "-filter_complex", mixed)
+        sound = (*inputs, "-map", "0:v", "-map", "[sound]", "-c:a", "aac", "-ac", "1", "-b:a", "64k")
         encode(lying, phone.RATE, clip, sound=sound, crf=25)
         # FFmpeg counts counter-clockwise.
-        matrix = (
-            "-display_rotation",
-            "-90",
-            "-i",
-            str(clip),
-            "-c",
-            "copy",
-            "-map_metadata",
-            "-1",
-            "-fflags",
-            "+bitexact",
-        )
-        run_ffmpeg(*matrix, "-movflags", "+faststart", str(folder / "phone.mp4"))
+        turned = ("-display_rotation", "-90", "-i", str(clip), "-c", "copy", "-map_metadata", "-1")
+        run_ffmpeg(*turned, "-fflags", "+bitexact", "-movflags", "+faststart", str(folder / "phone.mp4"))
 
 
 def make_screen(folder: Path) -> None:
@@ -96,22 +71,8 @@ def make_outro(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as work:
         tune = Path(work, "music.wav")
         write_wav(tune, music.compose(scene.seconds), music.SAMPLE_RATE)
-        sound = [
-            "-i",
-            str(tune),
-            "-map",
-            "0:v",
-            "-map",
-            "1:a",
-            "-c:a",
-            "aac",
-            "-ar",
-            "48000",
-            "-ac",
-            "2",
-            "-b:a",
-            "96k",
-        ]
+        inputs = ("-i", str(tune), "-map", "0:v", "-map", "1:a")
+        sound = (*inputs, "-c:a", "aac", "-ar", "48000", "-ac", "2", "-b:a", "96k")
         pictures = frames_of(scene.draw, scene.seconds, outro_scene.RATE)
         encode(pictures, outro_scene.RATE, folder / "outro.mp4", sound=sound, house=True)
 

@@ -21,10 +21,12 @@ from PIL import Image
 
 from tests.e2e.lab import CHECKOUT, Lab
 from tests.e2e.lesson_sound import decoded, match, onset_near, rms, split
-from tests.unit.media.listening import RATE, Frames, Samples, likeness, metered
-from tools.lesson import phone
+from tests.unit.media.listening import RATE, Frames, Samples, likeness, metered, write_wav
+from tools.lesson import phone, title
 from tools.lesson.narration import narration_of
-from tools.lesson.steps import Steps
+from tools.lesson.outro import Outro
+from tools.lesson.screen import ANSWER, CALL, CODE, Screen
+from tools.lesson.steps import NUMBERS, Steps
 
 VOICES = ("intro", "steps", "screen", "outro")
 CAPTIONED = ("intro", "steps", "outro")
@@ -209,10 +211,10 @@ def test_nothing_clips(lesson: Produced) -> None:
     assert max(peaks) > 0.3
 
 
-def test_every_voiceover_has_minus_16_lufs(lesson: Produced) -> None:
+def test_every_voiceover_has_minus_16_lufs(lesson: Produced, tmp_path: Path) -> None:
     for scene in VOICES:
-        start, seconds = lesson.starts[scene], len(lesson.voices[scene]) / RATE
-        loudness, _ = metered(lesson.video, f"atrim={start}:{start + seconds},asetpts=PTS-STARTPTS")
+        window = lesson.sound[round(lesson.starts[scene] * RATE) :][: len(lesson.voices[scene])]
+        loudness, _ = metered(write_wav(tmp_path / f"{scene}.wav", np.stack([window, window], axis=1)))
         assert loudness == pytest.approx(-16, abs=1.5), scene
 
 
@@ -313,6 +315,32 @@ def test_the_clips_are_as_hostile_as_they_are_meant_to_be() -> None:
     with av.open(str(media / "screen.mp4")) as container:
         assert not container.streams.audio
         assert container.streams.video[0].average_rate == 25
+
+
+def test_the_kept_clips_are_what_the_code_draws_on_the_scripts_of_today() -> None:
+    media = CHECKOUT / "examples" / "lesson" / "media"
+    assert likeness(np.asarray(Image.open(media / "intro.png").convert("RGB")), np.asarray(title.draw())) > 0.99
+    scenes = {
+        "steps": Steps(narration_of("steps-voice")),
+        "screen": Screen(narration_of("screen-voice")),
+        "outro": Outro(narration_of("outro-voice")),
+        "phone": phone.Phone(phone.spoken()),
+    }
+    for name, scene in scenes.items():
+        moment = scene.seconds - 1.5
+        kept = Image.fromarray(frame_at(media / f"{name}.mp4", moment))
+        upright = kept.transpose(Image.Transpose.ROTATE_270) if name == "phone" else kept
+        assert likeness(np.asarray(upright), np.asarray(scene.draw(moment))) > 0.97, name
+
+
+def test_the_code_of_the_lesson_does_what_the_lesson_says() -> None:
+    names: dict[str, Any] = {}
+    exec(CODE, names)
+    search, numbers = names["binary_search"], list(NUMBERS)
+    assert repr(eval(CALL, {**names, "numbers": numbers})) == ANSWER
+    assert [search(numbers, number) for number in numbers] == list(range(len(numbers)))
+    assert search(numbers, 33) is None
+    assert [length.bit_length() for length in (1_000, 1_000_000, 1_000_000_000)] == [10, 20, 30]
 
 
 # Again

@@ -24,6 +24,7 @@ __all__ = [
     "Color",
     "blend",
     "ease",
+    "font",
     "moved",
     "text_width",
 ]
@@ -43,13 +44,14 @@ _FINE = 2
 
 
 @cache
-def _font(size: float, bold: bool) -> ImageFont.FreeTypeFont:
+def font(size: float, bold: bool) -> ImageFont.FreeTypeFont:
+    """The lesson's font for a canvas, which is finer than its picture: twice as large in a picture drawn directly."""
     return ImageFont.truetype(_FONTS / f"SourceSansPro-{'Bold' if bold else 'Regular'}.ttf", round(size * _FINE))
 
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
     """Pixels that a line of text takes."""
-    return _font(size, bold).getlength(text) / _FINE
+    return font(size, bold).getlength(text) / _FINE
 
 
 @cache
@@ -120,7 +122,7 @@ class Canvas:
     ) -> None:
         """One line on the baseline `at`."""
         anchor = {"left": "ls", "center": "ms", "right": "rs"}[align]
-        self._draw.text((at[0] * _FINE, at[1] * _FINE), text, fill=color, font=_font(size, bold), anchor=anchor)
+        self._draw.text((at[0] * _FINE, at[1] * _FINE), text, fill=color, font=font(size, bold), anchor=anchor)
 
     def finish(self, *, tilt: float = 0.0, shift: Point = (0.0, 0.0), zoom: float = 1.0) -> Image.Image:
         """The finished picture; `tilt` (degrees), `shift` and `zoom` move the whole of it, as a hand does."""
