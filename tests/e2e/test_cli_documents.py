@@ -57,7 +57,12 @@ def _text_named_mp4(lab: Lab) -> None:
 def _not_made_yet(lab: Lab) -> None:
     def change(nodes: dict[str, dict[str, Any]]) -> None:
         config = {"provider": "heygen", "avatarId": "anna"}
-        nodes["still"] = {"id": "still", "type": "generate-talking-head", "inputs": {"audio": "voice"}, "config": config}
+        nodes["still"] = {
+            "id": "still",
+            "type": "generate-talking-head",
+            "inputs": {"audio": "voice"},
+            "config": config,
+        }
 
     _edit(lab, change)
 

@@ -134,9 +134,9 @@ def test_a_refused_job_api_falls_back_to_the_synchronous_call_and_says_so(desk: 
     rule = {"on": "flows.submit", "status": 402, "code": "paid_plan_required", "message": "Flows need a paid plan."}
     done = produce(desk, script, rule)
     assert done.returncode == 0, done.stdout
-    assert (
-        "     ElevenLabs refused the job request (paid_plan_required); the timed one was used.\n" in done.stdout
-    ), done.stdout
+    assert "     ElevenLabs refused the job request (paid_plan_required); the timed one was used.\n" in done.stdout, (
+        done.stdout
+    )
     assert [charge.kind for charge in desk.charges_for(script)] == ["timed"]
 
 

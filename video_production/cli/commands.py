@@ -43,8 +43,8 @@ def _run(arguments: list[str] | None) -> int:
     except click.ClickException as error:
         error.show()
         return INVALID
-    except (KeyboardInterrupt, click.Abort):
-        click.echo(f"\n{_STOPPED}", err=True)
+    except (KeyboardInterrupt, click.Abort):  # click has ended the line that ^C stands in
+        click.echo(_STOPPED, err=True)
         return INTERRUPTED
     except BrokenPipeError:
         raise

@@ -58,13 +58,18 @@ def _take_line(node: Node, take: Take) -> str:
     last = take.current
     parts = [f"id {last.external_id}" if last.external_id else "no id"]
     parts.append(f"attempt {last.number} of {len(take.attempts)}")
-    answer = last.message or node.metadata.get("last_answer")
+    answer = _last_answer(node, take)
     if answer and answer != node.metadata.get("error"):
         parts.append(f"last answer: {answer}")
     if take.state in _MONEY:
         parts.append(_MONEY[take.state])
     parts.append(f"{take.price.quantity:,.0f} {take.price.unit}, {money(take.price.usd)} ({take.mode})")
     return " · ".join(parts)
+
+
+def _last_answer(node: Node, take: Take) -> str | None:
+    known = take.current.message or node.metadata.get("last_answer")
+    return str(known) if known else "result received" if take.made else None
 
 
 def _state(pipeline: Pipeline) -> str:
@@ -98,7 +103,7 @@ def _node_object(node: Node, takes: list[Take]) -> dict[str, Any]:
                 "attempt": take.current.number,
                 "attempts": len(take.attempts),
                 "state": str(take.state),
-                "last_answer": take.current.message or node.metadata.get("last_answer"),
+                "last_answer": _last_answer(node, take),
                 "mode": take.mode,
                 "usd": take.price.usd,
             }

@@ -30,11 +30,9 @@ def opening(event: Event) -> Iterator[str]:
         if event["removed"]:
             yield f" removed: {listing(event['removed'])}"
     elif event["event"] == "started":
-        kept = [node for node in event["nodes"] if node["status"] == "completed"]
-        made = [node["id"] for node in kept if node["type"] != "asset"]
-        assets = len(kept) - len(made)
-        if made:
-            yield f" reused: {listing(made)}" + (f" and {count(assets, 'asset')}" if assets else "")
+        kept = [n["id"] for n in event["nodes"] if n["status"] == "completed" and n["type"] != "asset"]
+        if kept:
+            yield f" reused: {listing(kept)}"
 
 
 def summary(event: Event) -> Iterator[str]:
