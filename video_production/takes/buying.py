@@ -19,12 +19,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from video_production.errors import (
     MayHaveBeenPaid,
+    MediaError,
     OutOfTime,
     ProviderAmbiguous,
     ProviderJobFailed,
@@ -35,23 +36,20 @@ from video_production.errors import (
     TransientError,
     VideoProductionError,
 )
-from video_production.nodes.model import Desired, Node, Output, Pipeline
+from video_production.nodes.model import Desired, Node, Output
 from video_production.nodes.table import Claim, NodeTable
 from video_production.providers.interface import (
-    Attempt,
-    Destination,
     GenerationProvider,
-    GenerationRequest,
-    InputContent,
     Made,
     Submission,
     Unknown,
 )
 from video_production.settings import ProviderSettings
 from video_production.storage import Storage
-from video_production.takes.fingerprint import request_hash, take_id
+from video_production.takes.fingerprint import request_hash
 from video_production.takes.model import Take, TakeAttempt, TakeState
 from video_production.takes.table import TakeTable
+from video_production.takes.wanted import Wanted, read_wanted
 
 __all__ = ["Buyer", "Step"]
 
@@ -66,17 +64,6 @@ class Step:
     status: Literal["completed", "waiting", "resubmit"]
     wait_seconds: float = 0
     limit: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A claimed node with the take that it needs."""
-
-    claim: Claim
-    node: Node
-    pipeline: Pipeline
-    request: GenerationRequest
-    take_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +117,15 @@ class Buyer:
         take = self.takes.get(wanted.take_id)
         if take is None:
             return self._buy(wanted, None)
-        self._show(wanted, take)
+        # A claim that shows the purchase already has followed or paid for it itself.
+        fresh = take.id not in wanted.node.metadata.get("takes", ())
+        self._show(wanted, take, reused=(fresh and take.state == TakeState.MADE) or None)
         if self._may_buy_again(wanted.node, take):
             return self._buy(wanted, take)
         if take.state == TakeState.REFUSED and take.current.retry_at is not None:
             return self._step("resubmit", wait=max(0.0, take.current.retry_at - self.clock()))
         if take.state == TakeState.MADE:
-            return self._complete(wanted, take, reused=True)
+            return self._reuse(wanted, take)
         self._raise_if_ended(take)
         return self._step("waiting")
 
@@ -153,7 +142,7 @@ class Buyer:
         if take.state == TakeState.SUBMITTING:
             return self._recover(wanted, take)
         if take.state == TakeState.MADE:
-            return self._complete(wanted, take)
+            return self._reuse(wanted, take)
         if self._may_buy_again(wanted.node, take):
             return self._step("resubmit")
         if take.state == TakeState.REFUSED and take.current.retry_at is not None:
@@ -163,7 +152,7 @@ class Buyer:
 
     # Row 3 and what follows the one request
 
-    def _buy(self, wanted: _Wanted, previous: Take | None) -> Step:
+    def _buy(self, wanted: Wanted, previous: Take | None) -> Step:
         if wanted.pipeline.desired == Desired.EDITING:
             raise TransientError("The pipeline is being edited; the request is sent when that is done.")
         if wanted.pipeline.desired == Desired.CANCELLED:
@@ -184,6 +173,7 @@ class Buyer:
             sent_at=now,
             quiet_at=now + left + self.settings.indexing_lag,
             asked_at=wanted.node.asked_at,
+            bucket=wanted.pipeline.bucket,
         )
         position = {"stage": "sending", "attempt": number, "attempts": number, "way": attempt.way}
         take = self.takes.reserve(
@@ -205,10 +195,10 @@ class Buyer:
             return self._refused(wanted, take, attempt, refusal)
         return self._send(wanted, take, attempt)
 
-    def _send(self, wanted: _Wanted, take: Take, attempt: TakeAttempt) -> Step:
+    def _send(self, wanted: Wanted, take: Take, attempt: TakeAttempt) -> Step:
         """Exactly one request, and nothing that can fail before it. Its answer is written down before all else."""
         try:
-            submission = self.provider.submit(self._attempt(wanted, attempt))
+            submission = self.provider.submit(wanted.attempt(attempt))
         except ProviderRefused as refusal:
             return self._refused(wanted, take, attempt, refusal)
         except ProviderAmbiguous as lost:
@@ -216,7 +206,7 @@ class Buyer:
             return self._step("waiting")
         return self._submitted(wanted, take, attempt, submission)
 
-    def _submitted(self, wanted: _Wanted, take: Take, attempt: TakeAttempt, submission: Submission) -> Step:
+    def _submitted(self, wanted: Wanted, take: Take, attempt: TakeAttempt, submission: Submission) -> Step:
         if submission.made:
             return self._made(wanted, take, attempt, submission.made, "answered with the result")
         if not self._recorded(take, attempt, submission):
@@ -238,7 +228,7 @@ class Buyer:
                     raise
             self.sleep(1)
 
-    def _refused(self, wanted: _Wanted, take: Take, attempt: TakeAttempt, refusal: ProviderRefused) -> Step:
+    def _refused(self, wanted: Wanted, take: Take, attempt: TakeAttempt, refusal: ProviderRefused) -> Step:
         delay = 0.0 if refusal.fallback else refusal.retry_after
         self.takes.refuse(
             take,
@@ -261,7 +251,7 @@ class Buyer:
 
     # Rows 6 to 9
 
-    def _recover(self, wanted: _Wanted, take: Take) -> Step:
+    def _recover(self, wanted: Wanted, take: Take) -> Step:
         attempt = take.current
         wait = attempt.quiet_at - self.clock()
         if wait > 0:
@@ -269,7 +259,7 @@ class Buyer:
             return self._step("waiting", wait=min(wait, self.settings.poll_interval))
         elsewhere = _BoundElsewhere(self.takes, take)
         try:
-            found = self.provider.find(self._attempt(wanted, attempt), elsewhere)
+            found = self.provider.find(wanted.attempt(attempt), elsewhere)
         except ProviderUnreachable as error:
             self._touch(wanted, last_answer=str(error))
             return self._step("waiting")
@@ -281,7 +271,7 @@ class Buyer:
             return self._made(wanted, take, attempt, found, "answer lost, result found at the provider")
         return self._submitted(wanted, take, attempt, found)
 
-    def _poll(self, wanted: _Wanted, take: Take) -> Step:
+    def _poll(self, wanted: Wanted, take: Take) -> Step:
         attempt = take.current
         external_id = attempt.external_id or ""
         try:
@@ -306,7 +296,7 @@ class Buyer:
                 )
                 return self._step("waiting")
             self._touch(wanted, stage="downloading", last_answer=progress.word, external_id=external_id)
-            made = self.provider.collect(external_id, progress, self._attempt(wanted, attempt))
+            made = self.provider.collect(external_id, progress, wanted.attempt(attempt))
         except ProviderUnreachable as error:  # a free call: nothing is lost, the next round repeats it
             self._touch(wanted, last_answer=str(error), external_id=external_id)
             return self._step("waiting")
@@ -325,7 +315,7 @@ class Buyer:
             raise MayHaveBeenPaid(message)
         return self._step("waiting")
 
-    def _made(self, wanted: _Wanted, take: Take, attempt: TakeAttempt, made: Made, answer: str | None = None) -> Step:
+    def _made(self, wanted: Wanted, take: Take, attempt: TakeAttempt, made: Made, answer: str | None = None) -> Step:
         if not self.takes.mark_made(take, attempt.id, made):
             return self._step("waiting")
         self._touch(wanted, last_answer=answer)
@@ -333,7 +323,19 @@ class Buyer:
 
     # Row 10
 
-    def _complete(self, wanted: _Wanted, take: Take, reused: bool = False) -> Step:
+    def _reuse(self, wanted: Wanted, take: Take) -> Step:
+        """Complete with what was made earlier. It was paid for: if it is gone, a person says what happens."""
+        made = take.made
+        stored = self.storage.head(made.bucket, made.s3_key) if made else None
+        if made and (stored is None or stored.size != made.size):
+            raise MediaError(
+                f"Node {wanted.node.id}: what was made and paid for earlier no longer lies at "
+                f"s3://{made.bucket}/{made.s3_key}; restore it, or change the node's config or its inputs to have "
+                "another one made."
+            )
+        return self._complete(wanted, take)
+
+    def _complete(self, wanted: Wanted, take: Take) -> Step:
         if wanted.pipeline.desired == Desired.CANCELLED:
             raise RequestError("The pipeline was cancelled; what had been paid for is kept and will be reused.")
         made = take.made
@@ -350,47 +352,14 @@ class Buyer:
             voice=wanted.node.type == "generate-voiceover",
             captions=made.captions,
         )
-        if reused:
-            self.nodes.touch(wanted.claim, takes=[take.id])
         external_id = made.external_id or take.current.external_id
-        self.nodes.complete(
-            wanted.claim, output, [take.id], external_id=external_id, reused=reused or None, stage="done"
-        )
+        self.nodes.complete(wanted.claim, output, [take.id], external_id=external_id, stage="done")
         return self._step("completed")
 
     # Reading
 
-    def _wanted(self, claim: Claim) -> _Wanted:
-        node = self.nodes.claimed(claim)
-        pipeline = self.nodes.pipeline(claim.pipeline_id)
-        if pipeline is None:
-            raise Superseded(f"Pipeline {claim.pipeline_id} is gone.")
-        config = self.provider.effective_config(node.type, node.config)
-        request = GenerationRequest(node.type, config, self._inputs(node))
-        identity = take_id(
-            request,
-            provider=self.provider.name,
-            account=self.settings.account,
-            mode=self.settings.mode,
-            adapter_version=self.provider.adapter_version,
-            number=int(node.config.get("take", 1)),
-        )
-        return _Wanted(claim, node, pipeline, request, identity)
-
-    def _inputs(self, node: Node) -> Mapping[str, tuple[InputContent, ...]]:
-        return {slot: tuple(self._input(node, node_id) for node_id in ids) for slot, ids in node.inputs.items()}
-
-    def _input(self, node: Node, node_id: str) -> InputContent:
-        source = self.nodes.node(node.pipeline_id, node_id)
-        if source is None or source.output is None:
-            raise Superseded(f"Input '{node_id}' of node {node.id} is being made anew.")
-        output = source.output
-        text = self.storage.read(output.bucket, output.s3_key).decode("utf-8-sig") if output.type == "text" else None
-        return InputContent(output.type, output.sha256, text, output.bucket, output.s3_key)
-
-    def _attempt(self, wanted: _Wanted, attempt: TakeAttempt) -> Attempt:
-        destination = Destination(wanted.pipeline.bucket, f"takes/{wanted.take_id}/{attempt.id}/")
-        return Attempt(attempt.id, attempt.way, attempt.sent_at, wanted.request, destination)
+    def _wanted(self, claim: Claim) -> Wanted:
+        return read_wanted(claim, self.nodes, self.storage, self.provider, self.settings)
 
     def _read(self, identity: str) -> Take:
         take = self.takes.get(identity)
@@ -434,7 +403,7 @@ class Buyer:
 
     # Telling
 
-    def _show(self, wanted: _Wanted, take: Take) -> None:
+    def _show(self, wanted: Wanted, take: Take, reused: bool | None = None) -> None:
         last = take.current
         self.nodes.touch(
             wanted.claim,
@@ -443,9 +412,10 @@ class Buyer:
             attempts=last.number,
             way=last.way,
             external_id=last.external_id,
+            **({"reused": reused} if reused else {}),
         )
 
-    def _touch(self, wanted: _Wanted, **metadata: object) -> None:
+    def _touch(self, wanted: Wanted, **metadata: object) -> None:
         """Tell how far the node is. A node that moved on does not stop what concerns the money."""
         try:
             self.nodes.touch(wanted.claim, **{key: value for key, value in metadata.items() if value is not None})

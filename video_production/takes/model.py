@@ -39,6 +39,7 @@ class TakeAttempt:
     """One try to buy a take. Times are Unix seconds; `quiet_at` is when the sender can't be alive any more.
 
     `asked_at` is the wish that it fulfils (`Node.asked_at`): one wish buys one attempt, whatever the clocks say.
+    `bucket` is where its files lie: it may have been sent for another pipeline than the one that follows it.
 
     `orphan` is a paid job that this attempt led to and that its take does not follow.
     """
@@ -50,6 +51,7 @@ class TakeAttempt:
     sent_at: float
     quiet_at: float
     asked_at: float = 0.0
+    bucket: str = ""
     ended_at: float | None = None
     external_id: str | None = None
     code: str = ""

@@ -12,6 +12,7 @@ from tests.unit.graphs import write
 from tests.unit.takes.stage import LIFE, Stage, made, voice
 from video_production.errors import (
     MayHaveBeenPaid,
+    MediaError,
     ProviderAmbiguous,
     ProviderJobFailed,
     ProviderRefused,
@@ -20,7 +21,7 @@ from video_production.errors import (
 )
 from video_production.nodes.model import Desired, NodeStatus
 from video_production.nodes.table import Claim
-from video_production.providers.interface import Progress, Submission
+from video_production.providers.interface import Attempt, Progress, Submission, Unknown
 from video_production.scheduling.asking import Asking
 from video_production.takes.model import TakeState
 
@@ -302,3 +303,62 @@ def test_other_attempts_than_plain_refusals_are_kept_for_ever(stage: Stage) -> N
         stage.buyer().submit(claim)
         stage.now += 2
     assert stage.take().refused_ways == ("job",)
+
+
+# What was made
+
+
+def test_a_result_that_is_gone_from_the_bucket_is_told_and_not_called_completed(stage: Stage) -> None:
+    claim = submitted(stage)
+    stage.provider.progress = [READY]
+    stage.buyer().check(claim)
+    result = stage.take().made
+    assert result is not None
+    stage.nodes.reset("lesson", "voice")
+    stage.storage.client.delete_object(Bucket=result.bucket, Key=result.s3_key)
+    with pytest.raises(MediaError, match=r"no longer lies at s3://.*; restore it, or change the node's config"):
+        stage.buyer().submit(stage.claim("p2"))
+    assert len(stage.provider.sent) == 1
+
+
+def test_what_this_very_claim_bought_is_not_called_reused(stage: Stage) -> None:
+    """The function died after the result was recorded and before the node was completed."""
+
+    def deliver(attempt: Attempt) -> Submission:
+        return Submission("request-1", stored(stage, attempt))
+
+    stage.provider.submit = deliver  # type: ignore[method-assign]
+    claim = stage.claim()
+    complete = stage.nodes.complete
+
+    def dies(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    stage.nodes.complete = dies  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        stage.buyer().submit(claim)
+    stage.nodes.complete = complete  # type: ignore[method-assign]
+    assert stage.buyer().submit(claim).status == "completed"
+    assert "reused" not in stage.voice().metadata
+
+
+def stored(stage: Stage, attempt: Attempt) -> Any:
+    result = made(attempt, "request-1")
+    stage.storage.put_bytes(b"x" * result.size, result.bucket, result.s3_key, "audio/mpeg")
+    return result
+
+
+def test_an_attempts_files_lie_where_it_was_sent_from(stage: Stage) -> None:
+    """Whoever follows it, perhaps for a pipeline with another bucket, looks for them there."""
+    stage.provider.answers = [lost()]
+    claim = stage.claim()
+    stage.buyer().submit(claim)
+    found = stage.nodes.pipeline("lesson")
+    assert found is not None
+    stage.nodes.publish(replace(found, bucket="elsewhere"))
+    stage.now += LIFE + 61
+    looked: list[Attempt] = []
+    stage.provider.find = lambda attempt, bound: looked.append(attempt) or Unknown("nothing")  # type: ignore[func-returns-value, method-assign]
+    with pytest.raises(MayHaveBeenPaid):
+        stage.buyer().check(claim)
+    assert looked[0].destination == stage.provider.sent[0].destination
