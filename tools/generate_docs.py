@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from tools.commands_page import commands_page
 from tools.error_page import error_page
 from video_production.pipelines import provider_limits as limits
 from video_production.pipelines.documents import LOCAL_BUCKET, PipelineDocument, StorageConfig
@@ -29,6 +30,7 @@ from video_production.pipelines.schema import SCHEMA_PATH, schema_text
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE_PATH = ROOT / "docs" / "pipeline-documents.md"
+COMMANDS_PATH = ROOT / "docs" / "commands.md"
 ERRORS_PATH = ROOT / "docs" / "errors.md"
 
 _HEAD = """\
@@ -93,7 +95,12 @@ def main(arguments: list[str]) -> int:
 
 def generated() -> dict[Path, str]:
     """Every generated file with its text."""
-    return {SCHEMA_PATH: schema_text(), PAGE_PATH: page(), ERRORS_PATH: error_page()}
+    return {
+        SCHEMA_PATH: schema_text(),
+        PAGE_PATH: page(),
+        ERRORS_PATH: error_page(),
+        COMMANDS_PATH: commands_page(),
+    }
 
 
 def page() -> str:

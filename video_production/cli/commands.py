@@ -74,7 +74,14 @@ class _Asked:
     traceback = False
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _InOrder(click.Group):
+    """Lists commands by how soon one needs them, not by their first letter."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option("0.1.0", prog_name="jiki-video")
 @click.option("--traceback", is_flag=True, help="Show where in the program an error came from.")
 def cli(traceback: bool) -> None:

@@ -89,9 +89,14 @@ class PlainLines:
 
     def _beat(self) -> None:
         if self._running and time.monotonic() - self._spoke_at > _BEAT:
-            self._say("   … " + listing([f"{entry['id']} ({doing(entry)})" for entry in self._running.values()], 4))
+            self._say("   … " + listing([_sign_of_life(entry) for entry in self._running.values()], 4))
 
     def _say(self, line: str) -> None:
         self._spoke_at = time.monotonic()
         click.echo(line)
         sys.stdout.flush()
+
+
+def _sign_of_life(event: Event) -> str:
+    answer = f": {event['last_answer']}" if event["last_answer"] else ""
+    return f"{event['id']} ({doing(event)}{answer})"

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import click
+import pytest
+
+from tools.commands_page import commands_page, undocumented
+from video_production.cli.commands import cli
+
+
+def test_every_command_and_option_is_explained() -> None:
+    assert undocumented() == []
+
+
+def test_a_command_without_words_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = click.Command("silent", params=[click.Option(["--mute"])])
+    monkeypatch.setitem(cli.commands, "silent", silent)
+    assert undocumented() == ["silent", "silent --mute"]
+
+
+def test_the_page_has_a_section_for_every_command() -> None:
+    page = commands_page()
+    for name in cli.commands:
+        assert f"\n## {name}\n\n```text\nUsage: ./jiki-video {name} " in page
+
+
+def test_the_overview_shortens_no_description() -> None:
+    overview = commands_page().split("Commands:")[1].split("```")[0]
+    assert "..." not in overview
