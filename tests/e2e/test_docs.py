@@ -49,12 +49,21 @@ def test_every_console_block_is_run_or_says_why_not(capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("page", [page for page in PAGES if _runnable(page)], ids=_name)
 def test_the_commands_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
+    missing = [name for name in _needed(page) if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"not installed on this machine: {', '.join(missing)}")
     folder = _checkout(tmp_path / "checkout")
     with Shell(folder, _environment(tmp_path)) as shell:
         shell.run(_SET_UP, 10)
         for block in _runnable(page):
             _run(block, shell)
     _assert_nothing_is_left(tmp_path)
+
+
+def _needed(page: Path) -> list[str]:
+    """Programs that a page uses and that a machine with Python and make may lack."""
+    commands = " ".join(command.text for block in _runnable(page) for command in block.commands)
+    return ["bash", *(["curl"] if "curl " in commands else [])]
 
 
 def _run(block: Block, shell: Shell) -> None:
