@@ -109,15 +109,21 @@ def _same(text: str) -> str:
 
 
 def _in_order(lines: list[str]) -> list[str]:
-    """Nodes that finish next to each other (` ✓ …`) sorted, since their order is not fixed."""
+    """Nodes that finish next to each other (` ✓ …` with what is told beneath) sorted, since their order is not fixed.
+
+    Signs of life (`   … lesson (joining)`) come when a machine is slow; they are left out.
+    """
     ordered: list[str] = []
-    done: list[str] = []
-    for line in [*lines, ""]:
+    done: list[list[str]] = []
+    for line in [*(line for line in lines if not line.startswith("   … ")), ""]:
         if line.startswith(" ✓ "):
-            done.append(line)
-            continue
-        ordered += [*sorted(done), line]
-        done = []
+            done.append([line])
+        elif done and line.startswith("    "):
+            done[-1].append(line)
+        else:
+            ordered += [entry for node in sorted(done, key=lambda node: _same(node[0])) for entry in node]
+            ordered.append(line)
+            done = []
     return ordered[:-1]
 
 
