@@ -35,7 +35,7 @@ def test_a_stopped_run_is_continued_by_the_same_command(
         assert err == ""
     else:
         assert err == f"\n{STOPPED}\n"
-    assert not (lab.home / "cloud.json").exists(), "the local cloud ends with its last user"
+    assert not (lab.home / "cloud.json").exists(), f"the local cloud lives on: {(lab.home / 'cloud.log').read_text()}"
 
     again = lab.run("produce", DOCUMENT)
     assert again.returncode == 0, again.stdout
@@ -103,7 +103,7 @@ def test_clips_that_differ_are_joined_and_each_is_told(lab: Lab) -> None:
     lines = done.stdout.splitlines()
     assert lines[1].startswith(" ✓ film  merge  3 clips → 0:02")
     told = {line.split()[0]: line for line in lines if line.strip().startswith(("silent.mp4", "small.mp4"))}
-    assert told["silent.mp4"].endswith("no sound → silence added, picture copied without re-encoding")
+    assert told["silent.mp4"].endswith("no sound → re-encoded, silence added")
     assert "160×120" in told["small.mp4"]
     assert "re-encoded" in told["small.mp4"]
     assert lines[-1] == "lesson/output/film.mp4", "nothing of a draft is in it"
