@@ -71,7 +71,7 @@ def functions(endpoints: Endpoints, live: frozenset[str] = frozenset()) -> dict[
         "merger": function("merger", 3008, 900.0, media),
         "audio_mixer": function("audio_mixer", 3008, 900.0, media),
         "elevenlabs_submitter": function("elevenlabs_submitter", 512, submit_timeout, 4),
-        "elevenlabs_poller": function("elevenlabs_poller", 512, 60.0, 4),
+        "elevenlabs_poller": function("elevenlabs_poller", 512, 150.0, 4),
         "scheduler": function("scheduler", 512, 30.0, 4),
     }
 
