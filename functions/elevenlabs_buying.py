@@ -19,7 +19,7 @@ from video_production.takes.table import TakeTable
 
 __all__ = ["logger", "metrics", "take_step"]
 
-logger = Logger()
+logger = Logger(process="%(process)d")
 metrics = Metrics()
 _settings = FunctionSettings.from_environment()
 _provider_settings = _settings.provider("elevenlabs")

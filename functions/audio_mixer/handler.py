@@ -15,7 +15,7 @@ from video_production.settings import FunctionSettings
 from video_production.storage import Storage
 from video_production.tables import connect
 
-logger = Logger()
+logger = Logger(process="%(process)d")
 metrics = Metrics()
 settings = FunctionSettings.from_environment()
 storage = Storage()

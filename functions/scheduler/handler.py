@@ -15,7 +15,7 @@ from video_production.scheduling.scheduler import Scheduler
 from video_production.settings import FunctionSettings
 from video_production.tables import connect
 
-logger = Logger()
+logger = Logger(process="%(process)d")
 metrics = Metrics()
 settings = FunctionSettings.from_environment()
 scheduler = Scheduler(
@@ -39,4 +39,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
         logger.warning("node failed", extra={"node_id": claim.node_id, "error_type": failure.error_type})
         if scheduler.fail(claim, failure):
             metrics.add_metric(name="NodesFailed", unit=MetricUnit.Count, value=1)
-    return {"outcome": scheduler.advance(pipeline_id)}
+    outcome = scheduler.advance(pipeline_id)
+    logger.info("advanced", extra={"outcome": outcome})
+    return {"outcome": outcome}
