@@ -81,20 +81,35 @@ def _pythons() -> Iterator[str]:
 
 
 def _install(lock: Path) -> int | None:
-    """Download the locked packages, then install them from the downloaded files; return the bytes downloaded."""
+    """Download what is missing of the lock, then install it from the downloaded files; return the bytes downloaded."""
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
-    with tempfile.TemporaryDirectory(prefix="jiki-video-set-up-") as wheels:
+    with tempfile.TemporaryDirectory(prefix="jiki-video-set-up-") as folder:
+        wheels, missing = Path(folder) / "wheels", Path(folder) / "missing.txt"
+        wheels.mkdir()
+        missing.write_text("".join(_missing(lock, pip)))
         for step in (
-            ["download", "--require-hashes", "--dest", wheels],
-            ["install", "--no-index", "--find-links", wheels],
+            ["download", "--require-hashes", "--dest", str(wheels)],
+            ["install", "--no-index", "--find-links", str(wheels)],
         ):
-            command = [*pip, *step, "--quiet", "--no-deps", "--requirement", str(lock)]
+            command = [*pip, *step, "--quiet", "--no-deps", "--requirement", str(missing)]
             done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
             if done.returncode:
                 errors = [line for line in done.stderr.splitlines() if not line.startswith("WARNING")]
                 print("Set-up failed while installing packages:\n" + "\n".join(errors[-8:]), file=sys.stderr)
                 return None
-        return sum(file.stat().st_size for file in Path(wheels).iterdir())
+        return sum(file.stat().st_size for file in wheels.iterdir())
+
+
+def _missing(lock: Path, pip: list[str]) -> Iterator[str]:
+    """The entries of the lock that are not installed yet, each with its hashes."""
+    frozen = subprocess.run([*pip, "freeze", "--all"], capture_output=True, text=True, check=True).stdout
+    installed = {line.lower().replace("_", "-") for line in frozen.splitlines()}
+    wanted = False
+    for line in lock.read_text().splitlines(keepends=True):
+        if not line.startswith(" "):
+            wanted = line.split()[0].lower().replace("_", "-") not in installed
+        if wanted:
+            yield line
 
 
 if __name__ == "__main__":
