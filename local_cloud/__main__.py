@@ -26,16 +26,15 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True, help="the state folder")
     home: Path = parser.parse_args().home
     options = json.loads(sys.stdin.read() or "{}")
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    told, tell = os.pipe()
+    _heed_signals(tell)
     try:
         cloud = LocalCloud.start(home, CloudOptions(**_typed(options)))
     except VideoProductionError as error:
         print(error, file=sys.stderr)
         sys.exit(1)
-    threading.Thread(target=_wait_until_unused, args=(StateFolder(home), ended), daemon=True).start()
-    ended.wait()
+    threading.Thread(target=_wait_until_unused, args=(StateFolder(home), tell), daemon=True).start()
+    os.read(told, 1)
     try:
         cloud.close()
     except Exception:  # noqa: BLE001 - whatever went wrong, the process must end now
@@ -54,10 +53,21 @@ def _typed(options: dict[str, Any]) -> dict[str, Any]:
     return typed
 
 
-def _wait_until_unused(state: StateFolder, ended: threading.Event) -> None:
+def _heed_signals(tell: int) -> None:
+    """Write to `tell` when this process is told to end.
+
+    Through a pipe, since the system may hand a signal to any thread: a main thread that waits for a lock sleeps on.
+    """
+    os.set_blocking(tell, False)
+    signal.set_wakeup_fd(tell)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+
+
+def _wait_until_unused(state: StateFolder, tell: int) -> None:
     """Users hold the lock together; getting it alone means that the last is gone, and keeps new ones waiting."""
     FileLock(state.users_lock).wait_to_own()
-    ended.set()
+    os.write(tell, b"\0")
 
 
 if __name__ == "__main__":
