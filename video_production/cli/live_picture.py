@@ -41,10 +41,11 @@ class LivePicture:
     def show(self, event: Event) -> None:
         for line in opening(event):
             self._print(line)
-        if event["event"] == "started":
-            self._columns = Columns.of(event["nodes"], longest_id=self._console.width // 3, doing=_STAGE_WIDTH)
+        if event["event"] == "validated":
             self._started = True
             self._live.start()
+        if event["event"] == "started":
+            self._columns = Columns.of(event["nodes"], longest_id=self._console.width // 3, doing=_STAGE_WIDTH)
         if event["event"] == "node":
             self._nodes[event["id"]] = event
             self._seen_at[event["id"]] = time.monotonic()
@@ -68,6 +69,8 @@ class LivePicture:
         self._console.print(Text(line, style), soft_wrap=True)
 
     def _picture(self) -> RenderableType:
+        if not self._nodes:
+            return Text(" starting …", "dim")
         return Group(*self._lines(), Text(""), self._bar())
 
     def _lines(self) -> Iterator[Text]:
