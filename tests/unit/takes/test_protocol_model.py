@@ -1,0 +1,402 @@
+"""The money protocol under random sequences of everything that can happen, against a provider that keeps a charge book.
+
+Nodes `a` and `b` want the same result, `c` another one. Executions never go away: a superseded one may come back at any
+time and do its next step. After every step the provider's book, the ledger and the records must agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections import Counter
+from collections.abc import Callable, Container
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.unit.graphs import node, write
+from tests.unit.memory import MemoryDynamo
+from tests.unit.takes.stage import LIFE, ObedientProvider, made, voice
+from video_production.errors import (
+    MayHaveBeenPaid,
+    ProviderAmbiguous,
+    ProviderJobFailed,
+    ProviderRefused,
+    ProviderUnreachable,
+    RequestError,
+    Superseded,
+    TransientError,
+    VideoProductionError,
+)
+from video_production.nodes.model import Desired, NodeStatus, Output
+from video_production.nodes.table import Claim, NodeTable
+from video_production.providers.interface import Attempt, Made, Progress, Submission, Unknown
+from video_production.scheduling.asking import Asking
+from video_production.settings import ProviderSettings
+from video_production.storage import StoredObject
+from video_production.takes.buying import Buyer
+from video_production.takes.model import LedgerEvent, Take, TakeState
+from video_production.takes.table import TakeTable
+
+NODES = ("a", "b", "c")
+ANSWERS = (
+    "accepted", "accepted", "accepted", "made", "refused", "busy", "other way", "lost, billed", "lost, unbilled",
+    "dies before", "dies after", "dies after it was made",
+)  # fmt: skip
+STATES = ("running", "completed", "failed free", "failed charged", "failed unclear", "forgotten", "unreachable")
+MEANWHILE = ("nothing", "nothing", "nothing", "edit", "takeover", "rival", "cancel", "time")
+
+
+class Death(BaseException):
+    """The function ends here, without a word."""
+
+
+@dataclass
+class Job:
+    take: str
+    attempt: str
+    state: str = "running"
+
+
+@dataclass
+class Bank(ObedientProvider):
+    """A provider with jobs and a charge book: one entry per attempt that costs."""
+
+    answer: str = "accepted"
+    meanwhile: Callable[[], None] = lambda: None
+    knows: bool = True
+    jobs: dict[str, Job] = field(default_factory=dict)
+    book: dict[str, str] = field(default_factory=dict)
+    posts: Counter[str] = field(default_factory=Counter)
+    reserved: Callable[[Attempt], bool] = lambda attempt: False
+
+    def submit(self, attempt: Attempt) -> Submission:
+        assert self.reserved(attempt), "a request without a ledger record"
+        self.meanwhile()
+        if self.answer == "dies before":
+            raise Death
+        self.posts[attempt.id] += 1
+        if self.answer in ("refused", "busy", "other way"):
+            raise ProviderRefused(
+                self.answer,
+                provider=self.name,
+                retry_after=5.0 if self.answer == "busy" else None,
+                fallback="timed" if self.answer == "other way" and attempt.way == "job" else None,
+            )
+        if self.answer == "lost, unbilled":
+            raise ProviderAmbiguous("The connection was cut.", provider=self.name)
+        job, take = f"job-{attempt.id}", attempt.destination.prefix.split("/")[1]
+        self.jobs[job] = Job(take, attempt.id)
+        self.book[attempt.id] = take
+        if self.answer == "made" or self.answer == "dies after it was made":
+            self.jobs[job].state = "completed"
+        if self.answer.startswith("dies"):
+            raise Death
+        if self.answer == "lost, billed":
+            raise ProviderAmbiguous("The answer was cut.", provider=self.name)
+        return Submission(job, made(attempt, job) if self.answer == "made" else None)
+
+    def check(self, external_id: str) -> Progress:
+        self.meanwhile()
+        job = self.jobs[external_id]
+        if job.state == "forgotten":
+            raise ProviderJobFailed("No such job.", provider=self.name, http_status=404)
+        if job.state == "unreachable":
+            job.state = "running"
+            raise ProviderUnreachable("503", provider=self.name)
+        if job.state.startswith("failed"):
+            charged = {"free": False, "charged": True, "unclear": None}[job.state.split()[1]]
+            return Progress("failed", "failed", failure="Model error.", charged=charged)
+        return Progress("completed" if job.state == "completed" else "running", job.state)
+
+    def find(self, attempt: Attempt, bound: Container[str]) -> Submission | Made | Unknown:
+        self.meanwhile()
+        found = [name for name, job in self.jobs.items() if job.attempt == attempt.id and name not in bound]
+        if not found or not self.knows:
+            return Unknown("the list shows nothing")
+        return made(attempt, found[0]) if self.jobs[found[0]].state == "completed" else Submission(found[0])
+
+
+class Shelf:
+    """Storage in which everything lies."""
+
+    def read(self, bucket: str, key: str) -> bytes:
+        return b"Hello."
+
+    def head(self, bucket: str, key: str) -> StoredObject:
+        return StoredObject(bucket, key, 1000, "")
+
+
+class Protocol(RuleBasedStateMachine):
+    """Every rule is one step of one actor; hypothesis chooses which, and makes failures short."""
+
+    @initialize()
+    def start(self) -> None:
+        self.now, self.ids = 1_000_000.0, itertools.count(1)
+        client = MemoryDynamo()
+        self.nodes = NodeTable(client, "nodes", clock=lambda: self.now)
+        self.takes = TakeTable(client, "takes", "nodes", clock=lambda: self.now)
+        self.bank = Bank(reserved=self._reserved)
+        self.asking = Asking(self.nodes, self.takes, None, "")
+        graph = [node("script", "asset"), *(voice(name) for name in NODES)]
+        graph[3] = replace(graph[3], config={"provider": "obedient", "speed": 1.5})
+        script = Output("text", "script.txt", 6, hashlib.sha256(b"Hello.").hexdigest(), "bucket")
+        write(self.nodes, graph, {"script": script})
+        self.claims: list[Claim] = []
+        self.paid_by_choice: Counter[str] = Counter()
+        self.results: dict[str, Made] = {}
+        self.alerts: list[str] = []
+        for name in NODES:
+            self.claim(name)
+
+    def _reserved(self, attempt: Attempt) -> bool:
+        take = self.takes.get(attempt.destination.prefix.split("/")[1])
+        assert take is not None
+        events = {record["event"] for record in self.takes.ledger(take.id) if record["attempt"] == attempt.id}
+        return take.state == TakeState.SUBMITTING and take.attempt == attempt.id and events == {LedgerEvent.RESERVED}
+
+    def _status(self, name: str) -> NodeStatus:
+        found = self.nodes.node("lesson", name)
+        assert found is not None
+        return found.status
+
+    def _all_takes(self) -> list[Take]:
+        keys = {key[0] for key in self.nodes.client.tables.get("takes", {}) if not key[0].startswith("external#")}
+        return [take for take in map(self.takes.get, sorted(keys)) if take]
+
+    def _claim_of(self, which: int) -> Claim:
+        """A node's current claim, mostly; else any claim there ever was."""
+        found = self.nodes.node("lesson", NODES[which % len(NODES)])
+        if which % 5 and found and found.process_uuid:
+            return Claim("lesson", found.id, found.process_uuid)
+        return self.claims[which % len(self.claims)]
+
+    def _interrupt(self, kind: str, claim: Claim) -> Callable[[], None]:
+        def once() -> None:
+            self.bank.meanwhile = lambda: None
+            if kind == "edit":
+                self.nodes.reset("lesson", claim.node_id)
+            elif kind == "takeover":
+                self.takeover(claim.node_id)
+            elif kind == "rival":  # a second execution of the same node, while the first one talks to the provider
+                self.takeover(claim.node_id)
+                for step in (Buyer.submit, Buyer.check):
+                    self._invoke(step, self.claims[-1], told=True)
+            elif kind == "cancel":
+                self.nodes.set_desired("lesson", Desired.CANCELLED)
+            elif kind == "time":
+                self.now += LIFE
+
+        return once
+
+    def _act(self, step: Callable[[Buyer, Claim], Any], which: int, meanwhile: str, told: bool) -> None:
+        """One invocation for some claim, perhaps superseded; its failure is written unless the function dies."""
+        claim = self._claim_of(which)
+        self.bank.meanwhile = self._interrupt(meanwhile, claim)
+        self._invoke(step, claim, told)
+        self.bank.meanwhile = lambda: None
+
+    def _invoke(self, step: Callable[[Buyer, Claim], Any], claim: Claim, told: bool) -> None:
+        limits = ProviderSettings("live", "", "secret", "main", 10, 60, 240, 60)
+        buyer = Buyer(
+            self.bank, limits, self.nodes, self.takes, Shelf(),  # type: ignore[arg-type]
+            remaining=lambda: LIFE, alert=self.alerts.append, clock=lambda: self.now, sleep=lambda seconds: None,
+            new_id=lambda: f"t{next(self.ids)}",
+        )  # fmt: skip
+        try:
+            step(buyer, claim)
+        except (Death, Superseded, TransientError):
+            pass
+        except VideoProductionError as error:
+            if told:
+                self.nodes.fail(claim, str(error), type(error).__name__)
+
+    # What can happen
+
+    @rule(
+        name=st.sampled_from(NODES),
+        answer=st.sampled_from(ANSWERS),
+        state=st.sampled_from(STATES),
+        seconds=st.sampled_from([1.0, LIFE + 61]),
+        knows=st.booleans(),
+        wish=st.sampled_from(["run", "retry", "adopt", "pay-again", "give-up"]),
+    )
+    def work(self, name: str, answer: str, state: str, seconds: float, knows: bool, wish: Any) -> None:
+        """The usual course of things, so that random steps start from everywhere: ask, claim, submit, follow."""
+        self.owner_wants(Desired.RUN)
+        if self._status(name) == NodeStatus.COMPLETED:
+            self.edit(name, next(self.ids) % 3)
+        if wish in ("run", "retry"):
+            self.retry(name, wish)
+        else:
+            self.resolve(name, wish)
+        self.claim(name)
+        which = next(n for n in range(1, 100) if NODES[n % 3] == name and n % 5)
+        self.submit(which, answer, "nothing", True)
+        running = [job for job in self.bank.jobs.values() if job.state == "running"]
+        if running:
+            self.job_moves(len(running) - 1, state, knows)
+        for _ in range(2):
+            self.now += seconds
+            self.check(which, knows, "nothing", True)
+
+    def claim(self, name: str) -> None:
+        pipeline = self.nodes.pipeline("lesson")
+        assert pipeline is not None
+        taken = self.nodes.claim(pipeline, name, f"p{next(self.ids)}")
+        if taken:
+            self.claims.append(taken)
+
+    @rule(
+        which=st.integers(0, 99),
+        answer=st.sampled_from(ANSWERS),
+        meanwhile=st.sampled_from(MEANWHILE),
+        told=st.booleans(),
+    )
+    def submit(self, which: int, answer: str, meanwhile: str, told: bool) -> None:
+        self.bank.answer = answer
+        self._act(Buyer.submit, which, meanwhile, told)
+
+    @rule(which=st.integers(0, 99), knows=st.booleans(), meanwhile=st.sampled_from(MEANWHILE), told=st.booleans())
+    def check(self, which: int, knows: bool, meanwhile: str, told: bool) -> None:
+        self.bank.knows = knows
+        self._act(Buyer.check, which, meanwhile, told)
+
+    @precondition(lambda self: any(job.state == "running" for job in self.bank.jobs.values()))
+    @rule(which=st.integers(0, 99), state=st.sampled_from(STATES), billed=st.booleans())
+    def job_moves(self, which: int, state: str, billed: bool) -> None:
+        running = [job for job in self.bank.jobs.values() if job.state == "running"]
+        job = running[which % len(running)]
+        job.state = state
+        if state == "failed free" or (state == "failed unclear" and not billed):
+            del self.bank.book[job.attempt]
+
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    def edit(self, name: str, version: int) -> None:
+        """`a` and `b` of one version want the same result; going back to an earlier version is an edit, too."""
+        self.nodes.reset("lesson", name)
+        speed = (1.5 if name == "c" else 1.0) + version * 0.01
+        self.nodes.save_structure(replace(voice(name), config={"provider": "obedient", "speed": speed}))
+
+    def takeover(self, name: str) -> None:
+        found = self.nodes.node("lesson", name)
+        if found and found.process_uuid and found.status == NodeStatus.IN_PROGRESS:
+            fresh = self.nodes.reclaim(Claim("lesson", name, found.process_uuid), f"p{next(self.ids)}")
+            assert fresh is not None
+            self.claims.append(fresh)
+
+    def retry(self, name: str, asked: Any) -> None:
+        found = self.nodes.node("lesson", name)
+        assert found is not None
+        takes = self.asking.takes_of(found)
+        self.now += 1
+        try:
+            self.asking.retry("lesson", name, asked)
+        except (RequestError, MayHaveBeenPaid):
+            return
+        if asked == "retry":  # by name: the person accepts to pay again for a job that failed
+            self.paid_by_choice.update(take.id for take in takes if take.state == TakeState.FAILED)
+
+    def owner_wants(self, desired: Desired) -> None:
+        self.nodes.set_desired("lesson", desired)
+
+    def resolve(self, name: str, resolution: Any) -> None:
+        found = self.nodes.node("lesson", name)
+        assert found is not None
+        takes = self.asking.takes_of(found)
+        own = [job for job, entry in self.bank.jobs.items() if takes and entry.attempt == takes[0].attempt]
+        if resolution == "adopt" and not own:
+            return  # a person adopts what the provider shows
+        try:
+            self.asking.resolve("lesson", name, resolution, who="ada", why="-", external_id=own[0] if own else "")
+        except RequestError:
+            return
+        if resolution == "pay-again":
+            self.paid_by_choice.update(take.id for take in takes)
+
+    @rule(
+        kind=st.sampled_from(["claim", "edit", "takeover", "retry", "resolve", "cancel", "want", "time"]),
+        name=st.sampled_from(NODES),
+        version=st.integers(0, 2),
+        asked=st.sampled_from(["run", "retry"]),
+        resolution=st.sampled_from(["adopt", "pay-again", "give-up"]),
+        seconds=st.sampled_from([1.0, 30.0, LIFE + 61]),
+    )
+    def something_happens(
+        self, kind: str, name: str, version: int, asked: Any, resolution: Any, seconds: float
+    ) -> None:
+        happenings: dict[str, Callable[[], None]] = {
+            "claim": lambda: self.claim(name),
+            "edit": lambda: self.edit(name, version),
+            "takeover": lambda: self.takeover(name),
+            "retry": lambda: self.retry(name, asked),
+            "resolve": lambda: self.resolve(name, resolution),
+            "cancel": lambda: self.owner_wants(Desired.CANCELLED),
+            "want": lambda: self.owner_wants(Desired.RUN),
+            "time": lambda: self.time_passes(seconds),
+        }
+        happenings[kind]()
+
+    # What must hold
+
+    @invariant()
+    def nobody_pays_twice_unless_a_person_said_so(self) -> None:
+        assert all(count == 1 for count in self.bank.posts.values())
+        for take, charges in Counter(self.bank.book.values()).items():
+            assert charges <= 1 + self.paid_by_choice[take]
+
+    @invariant()
+    def the_ledger_knows_what_the_provider_charges(self) -> None:
+        for take in self._all_takes():
+            known = unknown = 0
+            events: dict[str, set[str]] = {}
+            for record in self.takes.ledger(take.id):
+                events.setdefault(record["attempt"], set()).add(record["event"])
+            for told in events.values():
+                assert LedgerEvent.RESERVED in told
+                assert not {LedgerEvent.SETTLED, LedgerEvent.REFUNDED} <= told
+                known += LedgerEvent.SETTLED in told
+                unknown += not {LedgerEvent.SETTLED, LedgerEvent.REFUNDED} & told
+            book = sum(1 for owner in self.bank.book.values() if owner == take.id)
+            assert known <= book <= known + unknown
+
+    @invariant()
+    def a_result_never_changes(self) -> None:
+        for take in self._all_takes():
+            if take.made:
+                assert take.state == TakeState.MADE
+                assert self.results.setdefault(take.id, take.made) == take.made
+            assert (take.state == TakeState.MADE) == (take.made is not None)
+            assert take.id not in self.results or take.made
+
+    @invariant()
+    def one_attempt_at_a_time_is_under_way(self) -> None:
+        for take in self._all_takes():
+            states = [attempt.state for attempt in take.attempts.values()]
+            assert states.count(TakeState.SUBMITTING) + states.count(TakeState.SUBMITTED) <= 1
+            assert take.state in (take.current.state, TakeState.RELEASED, TakeState.ABANDONED)
+
+    @invariant()
+    def every_job_that_was_answered_is_known(self) -> None:
+        """Neither the id nor the result of a paid job is lost: it stands in its attempt."""
+        assert self.alerts == []
+
+    @invariant()
+    def a_completed_node_holds_a_result_that_was_made(self) -> None:
+        made_here = {take.made.s3_key for take in self._all_takes() if take.made}
+        for name in NODES:
+            found = self.nodes.node("lesson", name)
+            assert found is not None
+            assert (found.status == NodeStatus.COMPLETED) == (found.output is not None)
+            assert found.output is None or found.output.s3_key in made_here
+
+
+Protocol.TestCase.settings = settings(
+    max_examples=120, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestProtocol = Protocol.TestCase
