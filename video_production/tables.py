@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from video_production.errors import OperatorError, TransientError, VideoProductionError
 
-__all__ = ["Check", "ConditionFailed", "Put", "Table", "Update", "connect", "decode", "encode", "transact"]
+__all__ = ["Check", "ConditionFailed", "Delete", "Put", "Table", "Update", "connect", "decode", "encode", "transact"]
 
 _CONFLICT_ATTEMPTS = 6
 _serializer = TypeSerializer()
@@ -89,6 +89,14 @@ class Update(_Expression):
     set_if_absent: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Delete(_Expression):
+    """Remove an item; where there is none, nothing happens."""
+
+    table: str = ""
+    key: Mapping[str, str] = field(default_factory=dict)
+
+
 def encode(value: Any) -> Any:
     """A Python value as DynamoDB's JSON; floats become decimals, tuples lists, None is left out of maps."""
     return _serializer.serialize(_plain(value))
@@ -131,10 +139,12 @@ class Table:
                 return items
             more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
-    def write(self, action: Put | Update) -> None:
+    def write(self, action: Delete | Put | Update) -> None:
         """Carry out one write. Raises ConditionFailed, TransientError or OperatorError."""
         request = _request(action)
-        method = self.client.put_item if isinstance(action, Put) else self.client.update_item
+        client = self.client
+        methods = {Delete: client.delete_item, Put: client.put_item, Update: client.update_item}
+        method = methods[type(action)]
 
         def send() -> None:
             try:
@@ -145,12 +155,10 @@ class Table:
 
         _repeat_on_conflict(send, self.name, self.sleep)
 
-    def delete(self, key: Mapping[str, str]) -> None:
-        with _translated(self.name):
-            self.client.delete_item(TableName=self.name, Key=_item(key))
 
-
-def transact(client: Any, actions: Sequence[Check | Put | Update], sleep: Callable[[float], None] = time.sleep) -> None:
+def transact(
+    client: Any, actions: Sequence[Check | Delete | Put | Update], sleep: Callable[[float], None] = time.sleep
+) -> None:
     """Carry out all actions or none. Raises ConditionFailed with one entry per action in `failed` and `olds`."""
     items = [{_KIND[type(action)]: _request(action)} for action in actions]
     where = ", ".join(dict.fromkeys(action.table for action in actions))
@@ -169,10 +177,10 @@ def transact(client: Any, actions: Sequence[Check | Put | Update], sleep: Callab
     _repeat_on_conflict(send, where, sleep)
 
 
-_KIND: dict[type, str] = {Check: "ConditionCheck", Put: "Put", Update: "Update"}
+_KIND: dict[type, str] = {Check: "ConditionCheck", Delete: "Delete", Put: "Put", Update: "Update"}
 
 
-def _request(action: Check | Put | Update) -> dict[str, Any]:
+def _request(action: Check | Delete | Put | Update) -> dict[str, Any]:
     names: dict[str, str] = {}
     values = {f":{name}": encode(value) for name, value in action.values.items()}
 
@@ -227,7 +235,7 @@ def _item(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, float):
-        return Decimal(repr(value))
+        return Decimal(repr(float(value)))  # a numpy float calls itself something else
     if isinstance(value, Mapping):
         return {name: _plain(entry) for name, entry in value.items() if entry is not None}
     if isinstance(value, (list, tuple)):

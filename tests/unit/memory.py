@@ -71,9 +71,11 @@ class MemoryDynamo:
                     "TransactWriteItems",
                 )
             written = [self._written(action) for action in TransactItems]
-            for place, item in zip(places, written, strict=True):
-                if item is not None:
-                    self._table(place[0])[place[1]] = item
+            for action, (table, key), item in zip(TransactItems, places, written, strict=True):
+                if "Delete" in action:
+                    self._table(table).pop(key, None)
+                elif item is not None:
+                    self._table(table)[key] = item
 
     def _alone(self, name: str, action: dict[str, Any]) -> None:
         with self._lock:
@@ -108,7 +110,7 @@ class MemoryDynamo:
 
     def _written(self, action: dict[str, Any]) -> Item | None:
         [(kind, request)] = action.items()
-        if kind == "ConditionCheck":
+        if kind in ("ConditionCheck", "Delete"):
             return None
         if kind == "Put":
             return copy.deepcopy(request["Item"])  # type: ignore[no-any-return]

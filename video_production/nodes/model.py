@@ -146,6 +146,7 @@ class Pipeline:
     """The `#pipeline` item: written last, so that a revision stands for the whole graph.
 
     `run` counts what people asked for (edits, retries, cancellations): an outcome belongs to one run.
+    `editing` is true from the begin of an edit until it is published: what is read is neither old nor new.
     """
 
     id: str
@@ -157,4 +158,5 @@ class Pipeline:
     bucket: str
     prefix: str
     run: int = 0
+    editing: bool = False
     outcome: Outcome | None = None

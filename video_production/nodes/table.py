@@ -7,17 +7,18 @@ A claimed node is fenced by its `process_uuid`. A writer without the current one
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from video_production.errors import RequestError, Superseded
 from video_production.nodes.model import Desired, Node, NodeStatus, Outcome, Output, Pipeline
-from video_production.tables import Check, ConditionFailed, Put, Table, Update, transact
+from video_production.nodes.reading import PIPELINE_ITEM, read_items, read_node, read_pipeline
+from video_production.tables import Check, ConditionFailed, Delete, Put, Table, Update, transact
 
 __all__ = ["PIPELINE_ITEM", "Claim", "NodeTable", "read_items"]
 
-PIPELINE_ITEM = "#pipeline"
 _OWNED = "{process_uuid} = :mine AND {status} = :in_progress"
 
 
@@ -58,11 +59,11 @@ class NodeTable:
 
     def pipeline(self, pipeline_id: str) -> Pipeline | None:
         item = self.table.get(self._pipeline_key(pipeline_id))
-        return _pipeline(item) if item else None
+        return read_pipeline(item) if item else None
 
     def node(self, pipeline_id: str, node_id: str) -> Node | None:
         item = self.table.get({"pipeline_id": pipeline_id, "id": node_id})
-        return _node(item) if item else None
+        return read_node(item) if item else None
 
     def claimed(self, claim: Claim) -> Node:
         """The node of a claim. Raises Superseded when the claim is no longer current."""
@@ -73,23 +74,23 @@ class NodeTable:
 
     # Editing: structure and state are written apart; the pipeline's revision comes last
 
-    def begin_edit(self, pipeline_id: str) -> None:
-        """Hold the pipeline: until `publish`, nothing is claimed and no paid request is sent."""
-        try:
-            self._write(
-                Update(
-                    table=self.name,
-                    key=self._pipeline_key(pipeline_id),
-                    set={"desired": Desired.EDITING},
-                    condition="attribute_exists({id})",
-                )
-            )
-        except ConditionFailed:
-            return  # a new pipeline: nothing can be claimed before its item exists
+    def begin_edit(self, pipeline_id: str) -> str:
+        """Hold the pipeline: until `publish`, nothing is claimed and no paid request is sent.
 
-    def save_structure(self, node: Node) -> None:
-        """Write what a node is. A new node starts as pending, with empty metadata."""
+        Returns the edit's token. Whoever begins an edit takes over from an earlier one: with `edit`, the methods below
+        write only while their token is the current one, else they raise RequestError.
+        """
+        edit = uuid.uuid4().hex
         self._write(
+            Update(table=self.name, key=self._pipeline_key(pipeline_id), set={"desired": Desired.EDITING, "edit": edit})
+        )
+        return edit
+
+    def save_structure(self, node: Node, edit: str = "") -> None:
+        """Write what a node is. A new node starts as pending, with empty metadata."""
+        self._edit(
+            node.pipeline_id,
+            edit,
             Update(
                 table=self.name,
                 key={"pipeline_id": node.pipeline_id, "id": node.id},
@@ -101,55 +102,77 @@ class NodeTable:
                     "asset": dict(node.asset) if node.asset else {},
                 },
                 set_if_absent={"metadata": {}, "status": NodeStatus.PENDING, "is_valid": True, "validation_errors": []},
-            )
+            ),
         )
 
-    def reset(self, pipeline_id: str, node_id: str) -> None:
+    def reset(self, pipeline_id: str, node_id: str, edit: str = "") -> None:
         """Return a node to pending without an owner: whoever works on it loses its claim."""
-        self._write(
+        self._edit(
+            pipeline_id,
+            edit,
             Update(
                 table=self.name,
                 key={"pipeline_id": pipeline_id, "id": node_id},
                 set={"status": NodeStatus.PENDING, "metadata": {}, "asked_at": self.clock(), "asked": "run"},
                 remove=["process_uuid", "output", "restarts"],
-            )
+            ),
         )
 
-    def provide_asset(self, pipeline_id: str, node_id: str, output: Output) -> None:
+    def provide_asset(self, pipeline_id: str, node_id: str, output: Output, edit: str = "") -> None:
         """Mark an asset node as completed with its uploaded file."""
-        self._write(
+        self._edit(
+            pipeline_id,
+            edit,
             Update(
                 table=self.name,
                 key={"pipeline_id": pipeline_id, "id": node_id},
                 set={"status": NodeStatus.COMPLETED, "metadata": {}, "output": output.to_dict()},
                 remove=["process_uuid"],
-            )
+            ),
         )
 
-    def remove(self, pipeline_id: str, node_id: str) -> None:
-        self.table.delete({"pipeline_id": pipeline_id, "id": node_id})
+    def remove(self, pipeline_id: str, node_id: str, edit: str = "") -> None:
+        self._edit(pipeline_id, edit, Delete(table=self.name, key={"pipeline_id": pipeline_id, "id": node_id}))
 
-    def publish(self, pipeline: Pipeline) -> int:
+    def publish(self, pipeline: Pipeline, edit: str = "") -> int:
         """Write the `#pipeline` item last, with the next revision; return that revision."""
         key = self._pipeline_key(pipeline.id)
-        self._write(
-            Update(
-                table=self.name,
-                key=key,
-                set={
-                    "title": pipeline.title,
-                    "desired": Desired.RUN,
-                    "node_ids": list(pipeline.node_ids),
-                    "final_node": pipeline.final_node,
-                    "bucket": pipeline.bucket,
-                    "prefix": pipeline.prefix,
-                },
-                remove=["outcome"],
-                add={"revision": 1, "run": 1},
-            )
+        update = Update(
+            table=self.name,
+            key=key,
+            set={
+                "title": pipeline.title,
+                "desired": Desired.RUN,
+                "node_ids": list(pipeline.node_ids),
+                "final_node": pipeline.final_node,
+                "bucket": pipeline.bucket,
+                "prefix": pipeline.prefix,
+                "published": edit,
+            },
+            remove=["outcome", "edit"],
+            add={"revision": 1, "run": 1},
+            condition="{edit} = :edit" if edit else "",
+            values={"edit": edit} if edit else {},
         )
+        try:
+            self._write(update)
+        except ConditionFailed as failure:
+            if (failure.old or {}).get("published") != edit:  # else the answer to an earlier try of this was lost
+                raise _overtaken(pipeline.id) from failure
         item = self.table.get(key)
         return int(item["revision"]) if item else 0
+
+    def _edit(self, pipeline_id: str, edit: str, action: Update | Delete) -> None:
+        if not edit:
+            self._write(action)
+            return
+        current = Check(
+            table=self.name, key=self._pipeline_key(pipeline_id), condition="{edit} = :edit", values={"edit": edit}
+        )
+        try:
+            transact(self.client, [current, action], self.table.sleep)
+        except ConditionFailed as failure:
+            raise _overtaken(pipeline_id) from failure
 
     # Scheduling
 
@@ -309,24 +332,31 @@ class NodeTable:
         try:
             transact(self.client, actions, self.table.sleep)
         except ConditionFailed as failure:
+            if failure.failed[1]:
+                raise _unpublished(pipeline_id) from failure
             status = (failure.olds[0] or {}).get("status", "unknown")
             raise RequestError(f"Node '{node_id}' is {status}; only a failed node can be retried.") from failure
 
     def set_desired(self, pipeline_id: str, desired: Desired) -> None:
-        """Run or cancel the pipeline. Raises RequestError when there is none."""
+        """Run or cancel the pipeline. Raises RequestError when there is none, or when it is half edited."""
         try:
             self._write(self._ask_again(pipeline_id, desired))
         except ConditionFailed as failure:
+            if failure.old:
+                raise _unpublished(pipeline_id) from failure
             raise RequestError(f"There is no pipeline '{pipeline_id}'.") from failure
 
     def _ask_again(self, pipeline_id: str, desired: Desired) -> Update:
+        condition = "attribute_exists({id})"
+        if desired == Desired.RUN:  # a half-edited pipeline may be cancelled, but not run
+            condition += " AND attribute_not_exists({edit})"
         return Update(
             table=self.name,
             key=self._pipeline_key(pipeline_id),
             set={"desired": desired},
             remove=["outcome"],
             add={"run": 1},
-            condition="attribute_exists({id})",
+            condition=condition,
         )
 
     def _owned_write(self, claim: Claim, changes: Mapping[str, Any], remove: Sequence[str] = ()) -> None:
@@ -346,72 +376,25 @@ class NodeTable:
                 return
             raise Superseded(f"Node {claim.node_id} has moved on.") from failure
 
-    def _write(self, action: Put | Update) -> None:
+    def _write(self, action: Delete | Put | Update) -> None:
         self.table.write(action)
 
     def _pipeline_key(self, pipeline_id: str) -> dict[str, str]:
         return {"pipeline_id": pipeline_id, "id": PIPELINE_ITEM}
 
 
-def read_items(items: Iterable[Mapping[str, Any]]) -> tuple[Pipeline | None, dict[str, Node]]:
-    """One partition of the table as a pipeline and its nodes, in document order."""
-    pipeline: Pipeline | None = None
-    nodes: dict[str, Node] = {}
-    for item in items:
-        if item["id"] == PIPELINE_ITEM:
-            pipeline = _pipeline(item)
-        else:
-            nodes[item["id"]] = _node(item)
-    if pipeline:
-        known = {node_id: nodes.pop(node_id) for node_id in pipeline.node_ids if node_id in nodes}
-        nodes = {**known, **nodes}
-    return pipeline, nodes
-
-
 def _owner_values(claim: Claim) -> dict[str, Any]:
     return {"mine": claim.process_uuid, "in_progress": NodeStatus.IN_PROGRESS}
 
 
-def _node(item: Mapping[str, Any]) -> Node:
-    return Node(
-        pipeline_id=item["pipeline_id"],
-        id=item["id"],
-        title=item.get("title", item["id"]),
-        type=item.get("type", ""),
-        inputs={slot: tuple(ids) for slot, ids in item.get("inputs", {}).items()},
-        config=item.get("config", {}),
-        asset=item.get("asset") or None,
-        status=NodeStatus(item.get("status", NodeStatus.PENDING)),
-        metadata=item.get("metadata", {}),
-        output=Output.from_dict(item["output"]) if item.get("output") else None,
-        is_valid=bool(item.get("is_valid", True)),
-        validation_errors=tuple(item.get("validation_errors", ())),
-        process_uuid=item.get("process_uuid"),
-        touched_at=float(item.get("touched_at", 0)),
-        asked_at=float(item.get("asked_at", 0)),
-        asked=item.get("asked", "run"),
+def _overtaken(pipeline_id: str) -> RequestError:
+    return RequestError(
+        f"Somebody else is changing pipeline '{pipeline_id}' at the same time and came later, so this change was "
+        "stopped; when theirs is done, run produce again."
     )
 
 
-def _pipeline(item: Mapping[str, Any]) -> Pipeline:
-    outcome = item.get("outcome")
-    return Pipeline(
-        id=item["pipeline_id"],
-        title=item.get("title", item["pipeline_id"]),
-        revision=int(item.get("revision", 0)),
-        run=int(item.get("run", 0)),
-        desired=Desired(item.get("desired", Desired.RUN)),
-        node_ids=tuple(item.get("node_ids", ())),
-        final_node=item.get("final_node", ""),
-        bucket=item.get("bucket", ""),
-        prefix=item.get("prefix", ""),
-        outcome=Outcome(
-            status=outcome["status"],
-            revision=int(outcome["revision"]),
-            at=float(outcome["at"]),
-            failed=tuple(outcome.get("failed", ())),
-            blocked=tuple(outcome.get("blocked", ())),
-        )
-        if outcome
-        else None,
+def _unpublished(pipeline_id: str) -> RequestError:
+    return RequestError(
+        f"Pipeline '{pipeline_id}' is being changed, or a change of it was interrupted; run produce to finish that."
     )

@@ -61,6 +61,8 @@ class Asking:
                     self.retry(pipeline_id, node.id, asked="run")
                 except MayHaveBeenPaid as error:
                     kept[node.id] = str(error)
+                except RequestError:
+                    continue  # somebody else asked for it just now
         return kept
 
     def resolve(

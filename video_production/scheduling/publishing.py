@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import requests
 
 from video_production.errors import DocumentError, Problem
-from video_production.nodes.model import Desired, MediaType, Node, NodeStatus, Output, Pipeline
+from video_production.nodes.model import MediaType, Node, NodeStatus, Output, Pipeline
 from video_production.nodes.table import NodeTable
 from video_production.pipelines.graph import descendants, final_nodes
 from video_production.storage import CHUNK, Storage, parse_s3_url
@@ -25,6 +25,8 @@ from video_production.storage import CHUNK, Storage, parse_s3_url
 __all__ = ["Publication", "Publisher", "compare"]
 
 _FETCH_TIMEOUT = 30
+_NOWHERE = ("", "")
+"""The place of a pipeline whose first edit is not published yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,7 @@ def compare(
     fresh: bool = False,
 ) -> Publication:
     """What publishing `wanted` (structure, in topological order) over `before` would do."""
-    moved = before_pipeline is not None and (before_pipeline.bucket, before_pipeline.prefix) != (
-        pipeline.bucket,
-        pipeline.prefix,
-    )
+    moved = before_pipeline is not None and _place(before_pipeline) not in (_place(pipeline), _NOWHERE)
     structures = {node.id: _structure(node, pipeline) for node in wanted}
     new = {node_id for node_id in structures if node_id not in before}
     changed = {
@@ -67,7 +66,7 @@ def compare(
     redo = new | changed
     affected = descendants({node.id: node.input_ids for node in structures.values()}, redo) - redo
     retitled = any(node.id in before and before[node.id].title != node.title for node in structures.values())
-    unfinished = before_pipeline is None or before_pipeline.desired == Desired.EDITING
+    unfinished = before_pipeline is None or before_pipeline.editing
 
     def in_order(ids: Collection[str]) -> tuple[str, ...]:
         return tuple(node_id for node_id in structures if node_id in ids)
@@ -91,27 +90,32 @@ class Publisher:
         self.storage = storage
 
     def publish(self, wanted: Sequence[Node], pipeline: Pipeline, *, fresh: bool = False) -> Publication:
-        """Write `wanted` (structure, in topological order) as `pipeline`. `fresh` forgets every finished node."""
+        """Write `wanted` (structure, in topological order) as `pipeline`. `fresh` forgets every finished node.
+
+        Of two people who publish at the same time the later one wins; the other one gets a RequestError.
+        """
         before_pipeline, before = self.nodes.load(pipeline.id)
         publication = compare(wanted, pipeline, before_pipeline, before, fresh=fresh)
         if publication.nothing_to_do:
             return publication
+        edit = self.nodes.begin_edit(pipeline.id)
+        before_pipeline, before = self.nodes.load(pipeline.id)  # as it is now that nobody else can change it
+        publication = compare(wanted, pipeline, before_pipeline, before, fresh=fresh)
         structures = {node.id: _structure(node, pipeline) for node in wanted}
         redo = {*publication.new, *publication.changed}
         retitled = {node.id for node in wanted if node.id in before and before[node.id].title != node.title}
-        self.nodes.begin_edit(pipeline.id)
         for node_id in structures:  # state first: after an interruption a node that is still to be reset still differs
             if node_id in redo or node_id in publication.affected:
-                self.nodes.reset(pipeline.id, node_id)
+                self.nodes.reset(pipeline.id, node_id, edit)
         for node in wanted:
             if node.id in redo or node.id in retitled:
-                self.nodes.save_structure(structures[node.id])
+                self.nodes.save_structure(structures[node.id], edit)
             if node.type == "asset" and (node.id in redo or before[node.id].status != NodeStatus.COMPLETED):
-                self.nodes.provide_asset(pipeline.id, node.id, self._upload(node, pipeline))
+                self.nodes.provide_asset(pipeline.id, node.id, self._upload(node, pipeline), edit)
         for node_id in publication.removed:
-            self.nodes.remove(pipeline.id, node_id)
+            self.nodes.remove(pipeline.id, node_id, edit)
         final = pipeline.final_node or final_nodes({node.id: node.input_ids for node in wanted})[0]
-        revision = self.nodes.publish(replace(pipeline, node_ids=tuple(structures), final_node=final))
+        revision = self.nodes.publish(replace(pipeline, node_ids=tuple(structures), final_node=final), edit)
         return replace(publication, revision=revision)
 
     def _upload(self, node: Node, pipeline: Pipeline) -> Output:
@@ -161,6 +165,10 @@ class Publisher:
 
     def _key(self, pipeline: Pipeline, node_id: str, sha256: str, suffix: str) -> str:
         return f"{pipeline.prefix}{pipeline.id}/assets/{node_id}/{sha256[:16]}{suffix}"
+
+
+def _place(pipeline: Pipeline) -> tuple[str, str]:
+    return pipeline.bucket, pipeline.prefix
 
 
 def _structure(node: Node, pipeline: Pipeline) -> Node:

@@ -196,10 +196,10 @@ class Conflicts:
         method = getattr(self._client, name)
 
         def conflicting(**request: Any) -> Any:
-            if name not in ("update_item", "transact_write_items") or self.left == 0:
+            if name not in ("update_item", "delete_item", "transact_write_items") or self.left == 0:
                 return method(**request)
             self.left -= 1
-            if name == "update_item":
+            if name != "transact_write_items":
                 raise self.exceptions.TransactionConflictException(
                     {"Error": {"Code": "TransactionConflictException"}}, name
                 )
@@ -220,6 +220,9 @@ def test_transaction_conflicts_are_repeated(dynamodb: Any, tables: TableNames) -
     assert taken is not None
     table.client.left = 2
     table.touch(taken, stage="encoding")
+    table.client.left = 2
+    table.remove("lesson", "a")
+    assert table.node("lesson", "a") is None
 
 
 def test_a_conflict_that_does_not_end_is_left_to_the_state_machine(dynamodb: Any, tables: TableNames) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,13 @@ import pytest
 
 from tests.unit.conftest import TableNames
 from tests.unit.graphs import claim
+from video_production.errors import RequestError
 from video_production.nodes.model import Desired, Node, NodeStatus, Output, Pipeline
 from video_production.nodes.table import NodeTable
+from video_production.scheduling.asking import Asking
 from video_production.scheduling.publishing import Publication, Publisher
 from video_production.storage import Storage
+from video_production.takes.table import TakeTable
 
 MADE = Output("video", "v.mp4", 1, "00" * 32, "bucket", duration=1.0)
 
@@ -131,26 +134,41 @@ def test_starting_afresh_remakes_everything(desk: Desk) -> None:
     assert desk.status()["film"] == "pending"
 
 
+class Interrupted:
+    """A client whose process ends after `left` writes."""
+
+    def __init__(self, client: Any, left: int) -> None:
+        self._client = client
+        self.left = left
+        self.exceptions = client.exceptions
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+
+        def counted(**request: Any) -> Any:
+            if name in ("update_item", "delete_item", "transact_write_items"):
+                if self.left == 0:
+                    raise KeyboardInterrupt
+                self.left -= 1
+            return method(**request)
+
+        return counted
+
+
 @pytest.mark.parametrize("writes_before_the_interruption", range(1, 16))
 def test_an_interrupted_edit_is_simply_done_again(desk: Desk, writes_before_the_interruption: int) -> None:
     desk.publish(desk.graph())
     desk.finish()
-    write, left = desk.nodes.table.write, [writes_before_the_interruption]
-
-    def interrupted(action: Any) -> None:
-        if left[0] == 0:
-            raise KeyboardInterrupt
-        left[0] -= 1
-        write(action)
-
-    desk.nodes.table.write = interrupted  # type: ignore[method-assign]
+    client = desk.nodes.client
+    desk.nodes.client = desk.nodes.table.client = Interrupted(client, writes_before_the_interruption)
     try:
         desk.publish(desk.graph(text="Hello again."))
     except KeyboardInterrupt:
         pipeline = desk.nodes.pipeline("lesson")
         assert pipeline is not None
         assert pipeline.desired == Desired.EDITING
-    desk.nodes.table.write = write  # type: ignore[method-assign]
+        assert pipeline.editing
+    desk.nodes.client = desk.nodes.table.client = client
     desk.publish(desk.graph(text="Hello again."))
     assert desk.status()["voice"] == desk.status()["film"] == "pending"
     assert desk.status()["second"] == "completed"
@@ -158,3 +176,67 @@ def test_an_interrupted_edit_is_simply_done_again(desk: Desk, writes_before_the_
     assert found is not None
     assert found.output is not None
     assert desk.storage.read(found.output.bucket, found.output.s3_key) == b"Hello again."
+
+
+# Two people at once
+
+
+def overtake(desk: Desk, method: str, overtaking: Callable[[], object]) -> None:
+    """Let somebody else act just before the first edit calls `method` of the node table."""
+    real, waiting = getattr(desk.nodes, method), [overtaking]
+
+    def after_the_other(*arguments: Any, **options: Any) -> Any:
+        if waiting:
+            waiting.pop()()
+        return real(*arguments, **options)
+
+    setattr(desk.nodes, method, after_the_other)
+
+
+@pytest.mark.parametrize("method", ["reset", "save_structure", "provide_asset", "publish"])
+def test_of_two_edits_at_once_the_later_one_stands_and_nothing_of_the_earlier_one(desk: Desk, method: str) -> None:
+    desk.publish(desk.graph())
+    desk.finish()
+    overtake(desk, method, lambda: desk.publish(desk.graph(speed=2.0)))
+    with pytest.raises(RequestError, match="Somebody else is changing pipeline 'lesson' at the same time"):
+        desk.publish(desk.graph(text="Hello again.", speed=1.1))
+    pipeline, nodes = desk.nodes.load("lesson")
+    assert pipeline is not None
+    assert (pipeline.desired, pipeline.revision, pipeline.editing) == (Desired.RUN, 2, False)
+    assert nodes["voice"].config == {"speed": 2}
+    script = nodes["script"].output
+    assert script is not None
+    assert desk.storage.read(script.bucket, script.s3_key) == b"Hello."
+
+
+def test_an_edit_is_compared_with_what_stands_there_when_it_begins(desk: Desk) -> None:
+    desk.publish(desk.graph())
+    desk.finish()
+    overtake(desk, "begin_edit", lambda: desk.publish(desk.graph(speed=2.0)))
+    desk.publish(desk.graph(text="Hello again."))
+    assert desk.nodes.load("lesson")[1]["voice"].config == {"speed": 1}
+
+
+def test_a_half_edited_pipeline_can_not_be_run_but_cancelled(desk: Desk) -> None:
+    desk.publish(desk.graph())
+    desk.nodes.fail(claim(desk.nodes, "second", "p1"), "Broken.", "MediaError")
+    desk.nodes.begin_edit("lesson")
+    for ask in (
+        lambda: desk.nodes.retry("lesson", "second", "retry"),
+        lambda: desk.nodes.set_desired("lesson", Desired.RUN),
+    ):
+        with pytest.raises(RequestError, match="run produce to finish that"):
+            ask()
+    desk.nodes.set_desired("lesson", Desired.CANCELLED)
+    with pytest.raises(RequestError, match="run produce to finish that"):
+        desk.nodes.set_desired("lesson", Desired.RUN)
+    assert desk.publish(desk.graph()).revision == 2
+
+
+def test_two_who_ask_for_the_failed_nodes_at_once_disturb_nobody(desk: Desk, tables: TableNames) -> None:
+    desk.publish(desk.graph())
+    desk.nodes.fail(claim(desk.nodes, "second", "p1"), "Broken.", "MediaError")
+    asking = Asking(desk.nodes, TakeTable(desk.nodes.client, tables.takes, tables.nodes), None, "")
+    overtake(desk, "retry", lambda: asking.retry("lesson", "second", "run"))
+    assert asking.retry_failed("lesson") == {}
+    assert desk.status()["second"] == "pending"
