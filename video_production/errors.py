@@ -141,7 +141,13 @@ class ProviderJobFailed(ProviderError):
     """An accepted job ended without a result. `charged` says whether the provider bills it (None: not known)."""
 
     def __init__(
-        self, message: str, *, provider: str, code: str = "", http_status: int | None = None, charged: bool | None = None
+        self,
+        message: str,
+        *,
+        provider: str,
+        code: str = "",
+        http_status: int | None = None,
+        charged: bool | None = None,
     ) -> None:
         super().__init__(message, provider=provider, code=code, http_status=http_status)
         self.charged = charged
