@@ -63,6 +63,12 @@ class Theatre:
         event = {"node_id": node_id, "pipeline_id": "lesson", "process_uuid": node_id}
         return self._run(NAMES.node_machine, node_id, event, timeout)
 
+    def run_missing(self, timeout: float = 60) -> str:
+        """Run the node machine for a node that is not in the table."""
+        node_id = f"n-{uuid.uuid4().hex[:8]}"
+        event = {"node_id": node_id, "pipeline_id": "lesson", "process_uuid": node_id}
+        return self._run(NAMES.node_machine, node_id, event, timeout)
+
     def run_pipeline(self, timeout: float = 60) -> str:
         return self._run(NAMES.pipeline_machine, f"p-{uuid.uuid4().hex[:8]}", {"pipeline_id": "lesson"}, timeout)
 

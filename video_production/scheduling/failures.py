@@ -19,6 +19,10 @@ _SENTENCES = {
     "retry goes on waiting for it without paying again.",
     "Lambda.TooManyRequestsException": "AWS Lambda was too busy for ten minutes; retry later.",
 }
+_NEVER_ACCEPTED = (
+    "The provider did not accept the request for as long as it is tried; nothing was made and nothing paid, so retry "
+    "later."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class Failure:
             pass
         if name in errors.__all__:
             return cls(name, message)
+        if (name, cause) == ("Polling.LimitReached", "resubmit"):
+            return cls(name, _NEVER_ACCEPTED)
         if name in _SENTENCES:
             return cls(name, _SENTENCES[name])
         if "Task timed out after" in message:

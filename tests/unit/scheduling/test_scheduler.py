@@ -184,6 +184,12 @@ def test_an_unknown_pipeline_is_named(world: World) -> None:
             "waiting for it without paying again.",
         ),
         (
+            {"Error": "Polling.LimitReached", "Cause": "resubmit"},
+            "Polling.LimitReached",
+            "The provider did not accept the request for as long as it is tried; nothing was made and nothing paid, so "
+            "retry later.",
+        ),
+        (
             {"Error": "Sandbox.Timedout", "Cause": '{"errorMessage": "2026 x Task timed out after 3.00 seconds"}'},
             "Sandbox.Timedout",
             "It ran longer than its function's time limit; make the inputs shorter, then retry.",
