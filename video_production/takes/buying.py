@@ -156,7 +156,8 @@ class Buyer:
         if wanted.pipeline.desired == Desired.EDITING:
             raise TransientError("The pipeline is being edited; the request is sent when that is done.")
         if wanted.pipeline.desired == Desired.CANCELLED:
-            raise RequestError("The pipeline was cancelled before anything was sent; nothing was paid.")
+            another = "another request was sent." if previous else "anything was sent; nothing was paid."
+            raise RequestError(f"The pipeline was cancelled before {another}")
         left, needed = self.remaining(), self.settings.submit_budget + _ANSWER_MARGIN
         if left < needed:
             raise OutOfTime(
