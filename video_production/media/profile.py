@@ -56,6 +56,10 @@ _BT709, _BT601, _BT2020, _RGB = 1, (5, 6), 9, 0
 _PQ, _HLG = 16, 18
 _UNSPECIFIED = 2
 _UNKNOWN = (_UNSPECIFIED, 3)
+_LIMITED_FORMATS = "yuv420p|yuv422p|yuv444p|yuv420p10le|yuv422p10le|yuv444p10le"
+"""Pixels after a conversion to limited range: left alone, FFmpeg keeps a format that says "full range" (yuvj420p), and
+the next filter compresses the range once more."""
+
 _DRAFT_COMMENT = "DRAFT: contains the work of a draft provider"
 
 
@@ -128,7 +132,7 @@ def sdr_filters(video: VideoTrack) -> str:
     primaries, transfer, matrix, full = _source_color(video)
     if transfer in (_PQ, _HLG):
         return (
-            f"{_tagged(primaries, transfer, matrix, full)},zscale=transfer=linear:npl=203,format=gbrpf32le,"
+            f"{_tagged(primaries, transfer, matrix)},zscale=transfer=linear:npl=203,format=gbrpf32le,"
             "zscale=primaries=bt709,tonemap=tonemap=mobius:param=0.5:peak=5:desat=0,"
             "zscale=transfer=bt709:matrix=bt709:range=limited,format=yuv420p"
         )
@@ -138,15 +142,16 @@ def sdr_filters(video: VideoTrack) -> str:
         return _from_rgb()
     if (primaries, matrix) == (_BT709, _BT709):
         return "scale=in_range=full:out_range=limited:flags=accurate_rnd" if full else ""
-    return (
-        f"{_tagged(primaries, _BT709, matrix, full)},zscale=primaries=bt709:transfer=bt709:matrix=bt709:range=limited"
-    )
+    converted = f"zscale=primaries=bt709:transfer=bt709:matrix=bt709:range=limited,format={_LIMITED_FORMATS}"
+    return f"{_tagged(primaries, _BT709, matrix)},{converted}"
 
 
-def _tagged(primaries: int, transfer: int, matrix: int, full: bool) -> str:
-    """Tell the filters after this one what the picture's colours mean (numbers of ISO 23091-4)."""
-    scale = "full" if full else "limited"
-    return f"setparams=color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}:range={scale}"
+def _tagged(primaries: int, transfer: int, matrix: int) -> str:
+    """Tell the filters after this one what the picture's colours mean (numbers of ISO 23091-4).
+
+    Not their range: every decoder tells that with its frames, and only those are never wrong about it.
+    """
+    return f"setparams=color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}"
 
 
 def _from_rgb() -> str:

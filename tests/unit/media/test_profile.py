@@ -160,6 +160,18 @@ def test_untagged_pictures_are_bt709_from_720_lines_on(tmp_path: Path) -> None:
     assert middle(encode(tmp_path / "x.mp4", source, track)) == pytest.approx([0x20, 0xC0, 0x40], abs=6)
 
 
+@pytest.mark.parametrize("color", [(2, 2, 2, True), (6, 6, 6, True), (1, 1, 1, True), None])
+@pytest.mark.parametrize("shade", [0, 255])
+def test_black_and_white_stay_so_in_full_range(
+    tmp_path: Path, color: tuple[int, int, int, bool] | None, shade: int
+) -> None:
+    source = (
+        f"color=0x{shade:02X}{shade:02X}{shade:02X}:size=160x90:rate=25,format=rgb24,scale=out_range=pc,format=yuvj420p"
+    )
+    track = video(color=color, pixel_format="yuvj420p")
+    assert middle(encode(tmp_path / "x.mp4", source, track)) == pytest.approx([shade] * 3, abs=4)
+
+
 def test_full_range_becomes_limited(tmp_path: Path) -> None:
     source = "color=0x808080:size=160x90:rate=25,format=rgb24,scale=out_color_matrix=bt709:out_range=pc,format=yuvj420p"
     track = video(color=(1, 1, 1, True), pixel_format="yuvj420p")
