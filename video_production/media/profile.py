@@ -110,7 +110,7 @@ def video_filters(video: VideoTrack, target: Picture) -> str:
     """
     parts = [
         _deinterlaced(video),
-        f"fps={target.frame_rate}:start_time=0",
+        f"fps={target.frame_rate}:start_time=0:eof_action=pass",
         sdr_filters(video),
         fit_filters(video, target),
     ]

@@ -193,6 +193,15 @@ def test_every_mismatch_that_ffmpegs_concat_gets_wrong_comes_out_right(tmp_path:
     assert [level > 0.05 for level in loudness] == [False, True, True, False, True, True, True, False]
 
 
+def test_a_clip_of_less_than_half_a_frame_of_the_result_is_shown_for_one(
+    tmp_path: Path, join: Merge, out: Path
+) -> None:
+    flash = make_clip(tmp_path / "flash.mp4", size=(160, 90), rate="60", seconds=1 / 60, sample_rate=None)
+    clip = house_clip(tmp_path / "a.mp4")
+    assert join(clip, flash, clip).frames == 51
+    assert likeness(seen(out)[25], seen(flash)[0]) > 0.97
+
+
 def test_a_rotated_clip_is_upright(tmp_path: Path, join: Merge, out: Path) -> None:
     half = "color=white:size=160x90:rate=25,drawbox=w=80:color=black:t=fill"
     lying = tmp_path / "lying.mp4"
