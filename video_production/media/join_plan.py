@@ -14,7 +14,15 @@ from typing import Literal, TypeVar
 
 from video_production.errors import MediaError
 from video_production.media.info import MediaInfo, VideoTrack
-from video_production.media.profile import SAMPLE_RATE, Picture, display_size, is_hdr, snap_frame_rate, track_timescale
+from video_production.media.profile import (
+    FRAME_RATES,
+    SAMPLE_RATE,
+    Picture,
+    display_size,
+    is_hdr,
+    snap_frame_rate,
+    track_timescale,
+)
 
 __all__ = [
     "InputPlan",
@@ -163,10 +171,24 @@ def refuse_unfit(clip: PlannedInput) -> None:
 
 
 def choose_picture(inputs: Sequence[PlannedInput]) -> Picture:
-    """Size and frame rate of the result: of each, the value that covers most seconds; a tie goes to the first input."""
+    """Size and frame rate of the result: of each, the value that covers most seconds; a tie goes to the first input.
+
+    (But a slide show of one frame per second never makes the clips beside it jerk.)
+    """
     infos = [clip.info for clip in inputs]
     width, height = _majority(infos, lambda info: display_size(_video(info)))
-    return Picture(width, height, _majority(infos, _frame_rate))
+    return Picture(width, height, _choose_rate(infos))
+
+
+def _choose_rate(infos: Sequence[MediaInfo]) -> Fraction:
+    """A rate below every house rate is kept only where all clips have it.
+
+    Others would lose their motion to it, and rounding their length to its long frames would cut or stretch them.
+    """
+    smooth = [info for info in infos if _frame_rate(info) >= FRAME_RATES[0]]
+    if smooth or len({_frame_rate(info) for info in infos}) == 1:
+        return _majority(smooth or infos, _frame_rate)
+    return FRAME_RATES[0]
 
 
 def _video(info: MediaInfo) -> VideoTrack:

@@ -49,6 +49,13 @@ def treatments(plan: JoinPlan) -> list[str]:
     return [clip.treatment for clip in plan.inputs]
 
 
+def test_a_slide_show_does_not_make_other_clips_jerk() -> None:
+    slides = clip("slides.mp4", 60, rate=1)
+    assert choose_picture([slides, clip("a.mp4", 2, rate=25)]).frame_rate == 25
+    assert choose_picture([slides, clip("b.mp4", 2, rate=10)]).frame_rate == Fraction(24000, 1001)
+    assert choose_picture([slides, slides]).frame_rate == 1
+
+
 def test_clips_of_one_kind_are_copied() -> None:
     plan = plan_join([clip("a.mp4"), clip("b.mp4"), clip("c.mp4")])
     assert treatments(plan) == ["copied"] * 3
