@@ -12,12 +12,16 @@ from typing import Literal
 
 from video_production.media.ffmpeg import run_ffmpeg
 
-__all__ = ["DECODE_SOUND", "StreamFrames", "list_frames"]
+__all__ = ["DECODE_PICTURE", "DECODE_SOUND", "StreamFrames", "list_frames"]
 
 DECODE_SOUND = ("-c:a", "pcm_s16le")
 """Output options that decode sound; two bytes a sample tell the number of channels."""
 
+DECODE_PICTURE = ("-fps_mode", "passthrough", "-enc_time_base:v", "demux", "-c:v", "wrapped_avframe")
+"""Output options that decode every frame without copying, dropping or re-timing any."""
+
 _SAMPLE_BYTES = 2
+_NO_TIME = -(1 << 63)
 
 
 @dataclass(slots=True)
@@ -35,6 +39,11 @@ class StreamFrames:
     times: array[int] = field(default_factory=lambda: array("q"))
     end: int = 0
     samples: int = 0
+
+    @property
+    def timed(self) -> bool:
+        """Whether everything has a presentation time; some containers (AVI) give their packets only an order."""
+        return _NO_TIME not in self.times
 
     @property
     def start(self) -> Fraction:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from video_production.errors import MediaError, OperatorError, OutOfTime, VideoProductionError
 from video_production.media.ffmpeg import run_ffmpeg
-from video_production.media.frames import DECODE_SOUND, StreamFrames, list_frames
+from video_production.media.frames import DECODE_PICTURE, DECODE_SOUND, StreamFrames, list_frames
 from video_production.media.info import AudioTrack, MediaInfo, VideoTrack
 from video_production.media.mp3 import UNDECLARED_PRIMING
 from video_production.media.mp4.model import AudioEntry, Movie, Track, VideoEntry
@@ -22,6 +22,9 @@ __all__ = ["probe", "probe_source"]
 
 _LOOKED_AT = 4096
 """Bytes at the start of a file that tell text from media."""
+
+_STREAMED = 0x7FFFF000
+"""From this size on, the size in an AVI header was written by a program that did not know it."""
 
 _FORMATS = (
     "matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mp3,wav,w64,aiff,flac,aac,ac3,eac3,amr,caf,mxf,dv,gif,apng,image2,"
@@ -63,9 +66,9 @@ _CODE_POINTS = {
 def probe(path: Path, ffmpeg: str = "ffmpeg") -> MediaInfo:
     """Look into a local file of any kind.
 
-    MP4 and MOV are read from their boxes alone. Of anything else FFmpeg lists the picture's packets without decoding
-    them and decodes the sound, whose exact length no header tells. Raises MediaError, naming the file, when it is
-    missing, damaged, or no media; OperatorError when FFmpeg can't run.
+    MP4 and MOV are read from their boxes alone. Of anything else FFmpeg lists the picture's packets (decoding them only
+    where they bear no times) and decodes the sound, whose exact length no header tells. Raises MediaError, naming the
+    file, when it is missing, damaged, or no media; OperatorError when FFmpeg can't run.
     """
     with LocalFile(path) as source:
         if source.size == 0:
@@ -73,6 +76,7 @@ def probe(path: Path, ffmpeg: str = "ffmpeg") -> MediaInfo:
         if looks_like_mp4(source):
             return probe_source(source)
         _refuse_text(source)
+        _refuse_cut_avi(source)
         return _ask_ffmpeg(path, source.size, ffmpeg)
 
 
@@ -169,6 +173,16 @@ def _describe_sound(movie: Movie) -> tuple[AudioTrack | None, int]:
     return sound, len(tracks) - 1
 
 
+def _refuse_cut_avi(source: LocalFile) -> None:
+    """An AVI file states its size first of all; FFmpeg does not mind when the end is missing."""
+    head = source.read(0, min(12, source.size))
+    stated = 8 + int.from_bytes(head[4:8], "little")
+    if head[:4] == b"RIFF" and head[8:] == b"AVI " and source.size < stated < _STREAMED:
+        raise MediaError(
+            f"{source.name} is cut off: it states {stated:,} bytes and has {source.size:,}. Copy or export it again."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class _Stream:
     """One line of FFmpeg's description: `number` is N in `0:v:N` or `0:a:N`, `side` what follows until the next one."""
@@ -192,14 +206,15 @@ def _ask_ffmpeg(path: Path, size: int, ffmpeg: str) -> MediaInfo:
         picture = next((s for s in streams if s.kind == "Video" and "(attached pic)" not in s.line), None)
         sounds = [s for s in streams if s.kind == "Audio"]
         sound = next((s for s in sounds if "(default)" in s.line), sounds[0] if sounds else None)
-        chosen: list[str] = []
-        if picture:
-            chosen += ["-map", f"0:v:{picture.number}", "-c:v", "copy"]
+        chosen = ["-map", f"0:v:{picture.number}"] if picture else []
         if sound:
             chosen += ["-map", f"0:a:{sound.number}", *DECODE_SOUND]
         if not chosen:
             raise MediaError("it holds neither picture nor sound")
-        listed, _ = list_frames(["-v", "error", *guarded], chosen, ffmpeg=ffmpeg)
+        quiet = ["-v", "error", *guarded]
+        listed, _ = list_frames(quiet, [*chosen, "-c:v", "copy"], ffmpeg=ffmpeg)
+        if not all(stream.timed for stream in listed):
+            listed, _ = list_frames(quiet, [*chosen, *DECODE_PICTURE], ffmpeg=ffmpeg)
     except (OperatorError, OutOfTime):
         raise
     except VideoProductionError as error:

@@ -10,15 +10,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from video_production.errors import OperatorError, OutOfTime, VerificationFailed, VideoProductionError
-from video_production.media.frames import DECODE_SOUND, StreamFrames, list_frames
+from video_production.media.frames import DECODE_PICTURE, DECODE_SOUND, StreamFrames, list_frames
 
 __all__ = ["AUDIO_TOLERANCE", "Verification", "verify_video"]
 
 AUDIO_TOLERANCE = 1024
 """Samples by which sound may be longer or shorter than its picture: one AAC frame."""
-
-_DECODE_PICTURE = ("-fps_mode", "passthrough", "-enc_time_base:v", "demux", "-c:v", "wrapped_avframe")
-"""Output options that decode every frame without copying, dropping or re-timing any."""
 
 _NOTICEABLE = Fraction(1, 20)
 """Seconds by which a late start earns a warning."""
@@ -79,7 +76,7 @@ def verify_video(
 def _decode(path: Path, ffmpeg: str, deadline: float | None) -> tuple[StreamFrames, StreamFrames | None]:
     """Decode the first picture and the first sound, if any; any word of the decoder's is a failure."""
     inputs = ["-v", "warning", "-xerror", "-i", f"file:{path}"]
-    outputs = ["-map", "0:v:0", "-map", "0:a:0?", *_DECODE_PICTURE, *DECODE_SOUND]
+    outputs = ["-map", "0:v:0", "-map", "0:a:0?", *DECODE_PICTURE, *DECODE_SOUND]
     try:
         streams, messages = list_frames(inputs, outputs, ffmpeg=ffmpeg, deadline=deadline)
     except (OperatorError, OutOfTime):

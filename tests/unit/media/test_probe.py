@@ -78,6 +78,15 @@ def test_frames_and_sound_of_other_containers_are_counted(tmp_path: Path, name: 
     assert info.video.sample_entry == b""
 
 
+def test_frames_of_packets_without_a_time_are_counted_and_timed(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.avi", codec="mpeg4", audio_codec="libmp3lame", bframes=2)  # AVI stores only an order
+    video = look(path).video
+    assert video is not None
+    assert video.frames == len(decoded_video_hashes(path)) == 25
+    assert (video.frame_rate, video.duration) == (25, 1)
+    assert video.constant_rate
+
+
 def test_rate_and_colour_of_other_containers_are_read(tmp_path: Path) -> None:
     color = ("-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc", "-color_range", "tv")
     info = look(make_clip(tmp_path / "a.mkv", rate="30000/1001", extra=(*color, "-vf", "setsar=4/3")))
