@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from video_production.errors import MediaError
-from video_production.media.ffmpeg import run_ffmpeg
+from video_production.media.ffmpeg import broken_picture, broken_sound, run_ffmpeg
 from video_production.media.info import VideoTrack
 from video_production.media.join_plan import InputPlan, Treatment
 from video_production.media.mp4 import LocalFile, VideoEntry, read_movie
@@ -27,7 +27,6 @@ SAMPLE_BYTES = 8
 
 _LOUDNESS = re.compile(r"^ +I: +(-?\d+\.\d) LUFS", re.MULTILINE)
 _SILENCE = -60.0
-_DAMAGE = re.compile(r"error while decoding|concealing \d+|corrupt decoded frame|Error submitting packet to decoder")
 _NAL_OF_PICTURES = range(1, 6)
 _IDR = 5
 
@@ -45,7 +44,7 @@ class Part:
     """One clip, ready to be joined.
 
     `picture` is an MP4 file with the picture alone, `video` what probing tells of it; `sound` is PCM (None: no sound).
-    `loudness` is in LUFS, None where nothing is heard. `damaged`: the decoder met errors and concealed them.
+    `loudness` is in LUFS, None where nothing is heard.
     """
 
     treatment: Treatment
@@ -53,7 +52,6 @@ class Part:
     video: VideoTrack
     sound: Path | None
     loudness: float | None
-    damaged: bool
 
 
 def make_part(
@@ -68,21 +66,30 @@ def make_part(
 ) -> Part:
     """Make one clip ready; its files are `stem` with a suffix.
 
-    Raises UnsafeToCopy when a copy did not come out as planned, MediaError when the clip can't be decoded.
+    Raises UnsafeToCopy when a copy did not come out as planned, MediaError when the clip can't be decoded whole.
     """
     picture, sound = stem.with_suffix(".mp4"), stem.with_suffix(".f32")
     arguments = [*_input_arguments(plan, source), *_picture_arguments(plan, target), str(picture)]
     if plan.info.audio:
         chain = f"{audio_filters(plan.info.audio, origin=plan.origin)},ebur128=framelog=quiet"
         arguments += ["-map", f"0:a:{plan.info.audio.stream}", "-af", chain, "-f", "f32le", str(sound)]
-    messages = run_ffmpeg(
-        arguments,
-        duration=float(plan.frames * target.frame),
-        on_progress=on_progress,
-        deadline=deadline,
-        ffmpeg=ffmpeg,
-    )
-    video = probe(picture, ffmpeg).video
+    try:
+        messages = run_ffmpeg(
+            arguments,
+            duration=float(plan.frames * target.frame),
+            on_progress=on_progress,
+            deadline=deadline,
+            ffmpeg=ffmpeg,
+        )
+    except MediaError as error:
+        reason = str(error).removeprefix("FFmpeg can't read an input: ").rstrip(".")
+        raise MediaError(f"{plan.name} can't be decoded: {reason}. Export it again.") from error
+    if broken_picture(messages) or broken_sound(messages):
+        raise MediaError(
+            f"{plan.name} is damaged: parts of it could not be decoded, so the result would be broken there. "
+            "Fetch or export it again."
+        )
+    video = _made_picture(picture, ffmpeg)
     if video is None or video.frames != plan.frames:
         found = video.frames if video else 0
         if plan.treatment == "copied":
@@ -98,8 +105,15 @@ def make_part(
         video=video,
         sound=sound if plan.info.audio else None,
         loudness=_loudness(messages) if plan.info.audio else None,
-        damaged=_DAMAGE.search(messages) is not None,
     )
+
+
+def _made_picture(path: Path, ffmpeg: str) -> VideoTrack | None:
+    """What FFmpeg made of a clip's picture; None where it met nothing to decode, which it calls a success."""
+    try:
+        return probe(path, ffmpeg).video
+    except MediaError:
+        return None
 
 
 def _input_arguments(plan: InputPlan, source: Path) -> list[str]:

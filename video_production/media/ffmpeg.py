@@ -13,7 +13,7 @@ from typing import IO
 
 from video_production.errors import MediaError, OperatorError, OutOfTime, VideoProductionError
 
-__all__ = ["run_ffmpeg"]
+__all__ = ["broken_picture", "broken_sound", "run_ffmpeg"]
 
 _STDERR_LIMIT = 256 << 10
 """Bytes of FFmpeg's messages that are kept: the newest ones, where errors and summaries stand."""
@@ -26,8 +26,18 @@ _NOISE = re.compile(
     r"Task finished|Failed to inject|Error (opening|selecting|(re)?initializing|sending|submitting|muxing|writing|"
     r"closing) |Error while (opening|filtering|processing)|Could not open encoder before EOF|Output file is empty|"
     r"Press \[q\]|Finishing stream|Received |Qavg|kb/s:|Statistics:|Parsed_|Stream #|Stream mapping|Input #|"
-    r"Output #|Metadata:|Duration:|Side data:|\w+ +: )"
+    r"Output #|Metadata:|Duration:|Side data:|\w+ +: |Summary:|Integrated loudness:|Loudness range:|"
+    r"(I|LRA|LRA low|LRA high|Threshold): )"
 )
+_BROKEN_FILE = re.compile(
+    r"File ended prematurely|exceeds containing master element|inside parent with finite size|of an EBML number"
+    r"|[Pp]acket corrupt|corrupt input packet"
+)
+_BROKEN_PICTURE = re.compile(
+    r"\[vist#[^\n]*(corrupt decoded frame|Error submitting|Decoding error)|error while decoding MB|concealing \d+"
+    r"|LZW decode failed"
+)
+_BROKEN_SOUND = re.compile(r"\[aist#[^\n]*(corrupt decoded frame|Error submitting|Decoding error)|Header missing")
 _INPUT_AT_FAULT = (
     "Invalid data found",
     "moov atom not found",
@@ -85,6 +95,19 @@ def run_ffmpeg(
     if process.returncode:
         raise _failure(process.returncode, text)
     return text
+
+
+def broken_picture(messages: str) -> bool:
+    """Whether FFmpeg's messages say that a file has holes or that frames of its picture could not be decoded whole.
+
+    FFmpeg hides that as well as it can (it repeats, guesses and drops frames) and exits 0.
+    """
+    return bool(_BROKEN_FILE.search(messages) or _BROKEN_PICTURE.search(messages))
+
+
+def broken_sound(messages: str) -> bool:
+    """Whether FFmpeg's messages say that some of a file's sound could not be decoded."""
+    return _BROKEN_SOUND.search(messages) is not None
 
 
 class _Progress:

@@ -311,11 +311,7 @@ class _Merge:
         )
 
     def _heard_warnings(self, plan: JoinPlan) -> list[str]:
-        found = [
-            f"{clip.name} is damaged in places: errors in it were concealed, look at the result there."
-            for index, clip in enumerate(plan.inputs)
-            if self._parts[index].damaged
-        ]
+        found = []
         for first, second in pairwise(range(len(plan.inputs))):
             before, after = self._parts[first].loudness, self._parts[second].loudness
             if before is not None and after is not None and abs(after - before) > LOUDNESS_STEP:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from video_production.errors import MediaError, RequestError, VerificationFailed
-from video_production.media.ffmpeg import run_ffmpeg
+from video_production.media.ffmpeg import broken_picture, broken_sound, run_ffmpeg
 from video_production.media.info import MediaInfo, VideoTrack
 from video_production.media.loudness import FIRST_PASS, filter_for, parse, true_peak_limiter
 from video_production.media.probe import probe
@@ -47,7 +47,6 @@ MIX_CEILING = -1.0
 _HALF_FRAME = Fraction(512, SAMPLE_RATE)
 """Half an AAC frame: a sound that outlasts its picture by no more than this needs no held frame."""
 
-_DAMAGE = re.compile(r"rror while decoding|concealing \d+|corrupt decoded frame|Error submitting packet|Header missing")
 _SAMPLES = re.compile(r"Number of samples: (\d+)")
 
 
@@ -161,7 +160,7 @@ def mix(
         shutil.move(made, output)
     notes += _length_notes(source, added, plan)
     if damaged:
-        notes.append("an input is damaged in places: what could be decoded of it was used")
+        notes.append("a sound is damaged in places: what could be decoded of it was used")
     return MixResult(
         duration=float(probe(output, ffmpeg).duration),
         frames=verification.frames,
@@ -208,6 +207,8 @@ def _added_sound(audio: Path, volume: float, normalise_voice: bool, run: _Run, n
         meter += f",{FIRST_PASS}"
     arguments = ["-i", f"file:{audio}", "-map", f"0:{stream}", "-af", f"{filters},{meter}", "-f", "null", "-"]
     messages = run.run(arguments, "measuring", float(info.duration))
+    if broken_picture(messages):
+        raise MediaError(f"{audio.name} is damaged: parts of the file are missing. Fetch or export it again.")
     counted = _SAMPLES.search(messages)
     if counted is None or int(counted[1]) == 0:
         raise MediaError(f"{audio.name} holds no sound: not one sample could be decoded. Export it again.")
@@ -292,7 +293,7 @@ def _sound_graph(added: _Sound, own: _Sound | None, plan: _Plan, volume: float) 
 def _make(
     video: Path, audio: Path, made: Path, plan: _Plan, sound_graph: str, draft: bool, run: _Run
 ) -> tuple[Verification, bool]:
-    """The second run, and the check of what it made. Also whether an input turned out to be damaged."""
+    """The second run, and the check of what it made. Also whether a sound turned out to be damaged."""
     graph = [sound_graph]
     picture = ["-map", "[picture]", *video_encoder(plan.target)]
     if isinstance(plan.source, Still):
@@ -314,6 +315,11 @@ def _make(
         *(*picture, "-map", "[sound]", *audio_encoder(), *muxer(plan.target.frame_rate, draft=draft), f"file:{made}"),
     ]
     messages = run.run(arguments, "encoding", float(plan.duration))
+    if broken_picture(messages):
+        raise MediaError(
+            f"{video.name} is damaged: parts of it could not be decoded, so the result would be broken there. "
+            "Fetch or export it again."
+        )
     run.on_progress("checking", 0.0)
     verification = verify_video(
         made,
@@ -325,7 +331,7 @@ def _make(
         deadline=run.deadline,
     )
     run.on_progress("checking", 1.0)
-    return verification, _DAMAGE.search(messages) is not None
+    return verification, broken_sound(messages)
 
 
 def _length_notes(source: MediaInfo | Still, added: _Sound, plan: _Plan) -> list[str]:

@@ -1,4 +1,5 @@
 import errno
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -34,17 +35,39 @@ def test_an_interlaced_clip_becomes_progressive(tmp_path: Path, join: Merge, out
         assert not any(frame.interlaced_frame for frame in container.decode(video=0))
 
 
-def test_a_damaged_clip_is_told_and_never_copied(tmp_path: Path, join: Merge) -> None:
-    clip = house_clip(tmp_path / "a.mp4", frames=50, source="mandelbrot")
+def with_noise(clip: Path, name: str, begin: float, end: float) -> Path:
+    """The clip with noise in part of its media, from fraction `begin` to `end`."""
     content = bytearray(clip.read_bytes())
-    media = content.index(b"mdat")
-    for position in range(media + len(content[media:]) // 2, media + len(content[media:]) // 2 + 2000):
+    media = content.index(b"mdat") + 4
+    size = len(content) - media
+    for position in range(media + round(begin * size), media + round(end * size)):
         content[position] ^= 0x5A
-    damaged = tmp_path / "damaged.mp4"
-    damaged.write_bytes(content)
-    result = join(clip, damaged)
-    assert result.joins[1].treatment == "re-encoded"
-    assert any("damaged.mp4 is damaged in places" in warning for warning in result.warnings)
+    clip.with_name(name).write_bytes(content)
+    return clip.with_name(name)
+
+
+@pytest.mark.parametrize("damage", [(0.5, 0.55), (0.5, 1.0), (0.0, 1.0)])
+def test_a_damaged_clip_is_refused_by_name(tmp_path: Path, join: Merge, damage: tuple[float, float]) -> None:
+    clip = house_clip(tmp_path / "a.mp4", frames=50, source="mandelbrot")
+    damaged = with_noise(clip, "damaged.mp4", *damage)
+    assert re.match(
+        r"damaged\.mp4 (is damaged|can't be decoded): .*export it again\.", refused(tmp_path, join, damaged), re.I
+    )
+
+
+def test_a_damaged_sound_is_refused_by_name(tmp_path: Path, join: Merge) -> None:
+    clip = house_clip(tmp_path / "a.mp4", frames=25, source="color=black", sound=tone(440, 1.0))
+    assert "noisy.mp4 is damaged" in refused(tmp_path, join, with_noise(clip, "noisy.mp4", 0.5, 0.8))
+
+
+@pytest.mark.parametrize(("name", "why"), [("film.mkv", "is damaged"), ("film.avi", "is cut off")])
+@pytest.mark.parametrize("keep", [0.5, 0.8, 0.99])
+def test_a_clip_of_another_container_that_is_cut_off_is_refused(
+    tmp_path: Path, join: Merge, name: str, why: str, keep: float
+) -> None:
+    clip = make_clip(tmp_path / name, codec="mpeg4", audio_codec="libmp3lame")
+    clip.write_bytes(clip.read_bytes()[: round(clip.stat().st_size * keep)])
+    assert f"{name} {why}" in refused(tmp_path, join, clip)
 
 
 def test_names_that_look_like_options_or_addresses_are_just_names(tmp_path: Path, join: Merge) -> None:

@@ -256,15 +256,15 @@ def test_of_several_sound_tracks_the_default_one_is_kept_and_the_others_are_told
     assert any("further sound tracks of the clip left out: 1" in note for note in result.notes)
 
 
-def test_a_damaged_clip_is_mixed_as_far_as_it_goes_and_that_is_told(tmp_path: Path, mixed: Mixer, output: Path) -> None:
+def test_a_damaged_clip_is_refused_by_name(tmp_path: Path, mixed: Mixer, output: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", seconds=1, gop=25)
     data = bytearray(clip.read_bytes())
     middle = data.index(b"mdat") + len(data) // 2
     data[middle : middle + 4000] = bytes(range(250)) * 16
     clip.write_bytes(data)
-    result = mixed(clip, write_wav(tmp_path / "a.wav", tone(1000, 1.0)))
-    assert result.picture == "encoded"
-    assert any("damaged" in note for note in result.notes)
+    with pytest.raises(MediaError, match=r"^clip\.mp4 is damaged: "):
+        mixed(clip, write_wav(tmp_path / "a.wav", tone(1000, 1.0)))
+    assert not output.exists()
 
 
 # --- what is seen ---
