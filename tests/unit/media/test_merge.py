@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.media.clips import FFMPEG, decoded_video_hashes, make_clip, run_ffmpeg
 from tests.unit.media.house import clicks, house_clip
-from tests.unit.media.listening import RATE, Frames, heard, seen, tone
+from tests.unit.media.listening import RATE, Frames, heard, likeness, seen, tone
 from video_production.media.clip_parts import starts_with_idr
 from video_production.media.merge import MergeResult
 from video_production.media.probe import probe
