@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import pysubs2
@@ -27,6 +28,8 @@ MAX_PAUSE = 1.0
 
 _SENTENCE_END = re.compile(r"[.!?…。！？]['\")\]}»”’」』]*$")
 _CLAUSE_END = re.compile(r"[,;:–—、，；：]['\")\]}»”’」』]*$")
+_ABBREVIATION = re.compile(r"(?:^|[^\w.])(?:[^\W\d_]\.)+$")
+"""Single letters with full stops, such as `z.` and `e.g.`."""
 _SPOKEN_MARKUP = re.compile(r"</?(?:break|phoneme|speak)\b[^<>]*>")
 _FORMAT_TAG = re.compile(r"</?(?:[bius]|font)\b[^<>]*>", re.IGNORECASE)
 _VTT_TAG = re.compile(r"<[^>]*>")
@@ -171,9 +174,9 @@ def _may_break(before: str, character: str) -> bool:
 
 def _groups(words: Sequence[_Word]) -> list[Sequence[_Word]]:
     """Cut the words into cues at the least total cost (the shortest path over all cuts that fit)."""
-    breaks = [_break_cost(word.text) for word in words]
-    if breaks:
-        breaks[-1] = 0.0
+    breaks = [_break_cost(word, following) for word, following in pairwise(words)]
+    if words:
+        breaks.append(0.0)
     widths = [_width(word.text) for word in words]
     cost = [0.0] + [float("inf")] * len(words)
     cut = [0] * (len(words) + 1)
@@ -208,22 +211,39 @@ def _reach(
         yield last, sentences
 
 
-def _break_cost(text: str) -> float:
-    """How bad it is to end a cue after this word: not at all after a sentence, less after a clause."""
-    return 0.0 if _SENTENCE_END.search(text) else 0.6 if _CLAUSE_END.search(text) else 1.5
+def _break_cost(word: _Word, following: _Word) -> float:
+    """How bad it is to end a cue between two words: not at all after a sentence, less after a clause.
+
+    Where nothing is written between words, a phrase most often begins where other characters follow Hiragana; a cut
+    anywhere else would go through a word.
+    """
+    if _SENTENCE_END.search(word.text) and not (_ABBREVIATION.search(word.text) or following.text[0].islower()):
+        return 0.0
+    if _CLAUSE_END.search(word.text):
+        return 0.6
+    if following.glue or (_is_hiragana(word.text[-1]) and not _is_hiragana(following.text[0])):
+        return 1.5
+    return 3.0
+
+
+def _is_hiragana(character: str) -> bool:
+    return "\u3041" <= character <= "\u309f"
 
 
 def _layout(group: Sequence[_Word]) -> str:
-    """The text on one line, or on two as even as possible."""
+    """The text on one line, or on two: as even as possible, but rather a little less even than broken badly."""
     line = _line(group)
-    if _width(line) <= LINE_WIDTH:
+    if _width(line) <= LINE_WIDTH or len(group) == 1:
         return line
-    if len(group) == 1:
-        return line
-    pairs = [(_line(group[:cut]), _line(group[cut:])) for cut in range(1, len(group))]
-    # The longer of two lines as short as possible; where two cuts are equal, the lower line is the longer one.
-    best = min(pairs, key=lambda pair: (max(_width(pair[0]), _width(pair[1])), _width(pair[0])))
-    return "\n".join(best)
+
+    def unfit(cut: int) -> tuple[bool, float, int]:
+        upper, lower = _width(_line(group[:cut])), _width(_line(group[cut:]))
+        longest = max(upper, lower)
+        # Where two cuts are equally good, the lower line is the longer one.
+        return longest > LINE_WIDTH, longest + 4 * _break_cost(group[cut - 1], group[cut]), upper
+
+    best = min(range(1, len(group)), key=unfit)
+    return f"{_line(group[:best])}\n{_line(group[best:])}"
 
 
 def _line(group: Sequence[_Word]) -> str:

@@ -91,6 +91,31 @@ def test_languages_without_spaces_are_broken_between_characters_but_not_before_p
     assert not any(line[0] in "、。" for line in lines)
 
 
+def test_japanese_cues_end_between_phrases_not_inside_words() -> None:
+    text = "こんにちは。今日は二分探索について学びます。大きなリストの中から、ひとつの数をすばやく見つける方法です。"
+    cues = cues_from_alignment(*aligned(text, 0.45))
+    assert [cue.text for cue in cues] == [
+        "こんにちは。今日は",
+        "二分探索について学びます。",
+        "大きなリストの中から、",
+        "ひとつの数をすばやく",
+        "見つける方法です。",
+    ]
+
+
+def test_the_upper_of_two_lines_ends_with_a_sentence_where_both_stay_of_similar_length() -> None:
+    (cue,) = cues_from_alignment(*aligned("This is scene number 10. It is rather short."))
+    assert cue.text == "This is scene number 10.\nIt is rather short."
+
+
+@pytest.mark.parametrize("abbreviation", ["z. B.", "e.g.", "etc."])
+def test_a_full_stop_inside_a_sentence_does_not_end_it(abbreviation: str) -> None:
+    text = f"Today we learn how to solve larger tasks, {abbreviation} in a list of many thousand entries."
+    cues = cues_from_alignment(*aligned(text, 0.1))
+    assert len(cues) > 1
+    assert not any(cue.text.endswith(".") for cue in cues[:-1])
+
+
 def test_a_word_longer_than_a_line_is_split_and_nothing_of_it_is_lost() -> None:
     word = "https://example.org/" + "a" * 90
     cues = cues_from_alignment(*aligned(word))
