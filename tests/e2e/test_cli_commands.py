@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.e2e.lab import Lab
+from tests.e2e.lab import CHECKOUT, Lab
 from tests.unit.media.clips import make_clip
 
 DOCUMENT = "lesson/pipeline.json"
@@ -213,3 +213,14 @@ def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
     done = Lab(tmp_path).run(command, "--help")
     assert done.returncode == 0
     assert done.stdout.startswith(f"Usage: jiki-video {command} ")
+
+
+def test_the_command_works_through_a_symbolic_link_from_anywhere(tmp_path: Path) -> None:
+    (tmp_path / "linked").symlink_to(CHECKOUT / "jiki-video")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "video").symlink_to("../linked")
+    done = subprocess.run(
+        [tmp_path / "bin" / "video", "--version"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("jiki-video")
