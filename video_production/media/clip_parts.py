@@ -7,20 +7,20 @@ loudness. Sound is 32-bit float, little-endian, stereo, 48 kHz.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from video_production.errors import MediaError
-from video_production.media.ffmpeg import broken_picture, broken_sound, run_ffmpeg
+from video_production.media.ffmpeg import broken_picture, broken_sound, run_ffmpeg, undecodable
 from video_production.media.info import VideoTrack
 from video_production.media.join_plan import InputPlan, Treatment
 from video_production.media.mp4 import LocalFile, VideoEntry, read_movie
 from video_production.media.probe import probe
 from video_production.media.profile import Picture, audio_filters, muxer, video_encoder, video_filters
 
-__all__ = ["SAMPLE_BYTES", "Part", "UnsafeToCopy", "encoder_entry", "make_part", "starts_with_idr"]
+__all__ = ["SAMPLE_BYTES", "Part", "UnsafeToCopy", "encoder_entry", "make_part", "why_unsafe"]
 
 SAMPLE_BYTES = 8
 """Bytes of one stereo sample."""
@@ -28,7 +28,9 @@ SAMPLE_BYTES = 8
 _LOUDNESS = re.compile(r"^ +I: +(-?\d+\.\d) LUFS", re.MULTILINE)
 _SILENCE = -60.0
 _NAL_OF_PICTURES = range(1, 6)
+_NAL_OF_PARAMETERS = (7, 8)
 _IDR = 5
+_NO_IDR = "does not start with an independent frame"
 
 
 class UnsafeToCopy(Exception):
@@ -82,8 +84,7 @@ def make_part(
             ffmpeg=ffmpeg,
         )
     except MediaError as error:
-        reason = str(error).removeprefix("FFmpeg can't read an input: ").rstrip(".")
-        raise MediaError(f"{plan.name} can't be decoded: {reason}. Export it again.") from error
+        raise undecodable(plan.name, error) from error
     if broken_picture(messages) or broken_sound(messages):
         raise MediaError(
             f"{plan.name} is damaged: parts of it could not be decoded, so the result would be broken there. "
@@ -163,22 +164,41 @@ def _entry_filters(target: Picture) -> str:
     return video_filters(frame, target)
 
 
-def starts_with_idr(path: Path, stream: int) -> bool:
-    """Whether an H.264 picture begins with an IDR frame, before which nothing is referred to.
+def why_unsafe(path: Path, stream: int) -> str | None:
+    """Why an H.264 picture must not be copied, as its packets tell and its tables can't; None when all is well.
 
-    `stream` is its number among the video tracks of the MP4 file.
-    The sync sample table can't tell: it also lists recovery points of open groups of pictures (ISO/IEC 14496-15).
+    `stream` is its number among the video tracks of the MP4 file. It must begin with an IDR frame, before which nothing
+    is referred to: the sync sample table also lists recovery points of open groups of pictures (ISO/IEC 14496-15). And
+    parameter sets inside the stream must be those of its sample entry: a decoder would keep others for the next clip.
     """
     with LocalFile(path) as file:
         track = next(track for track in read_movie(file).of_kind("video") if track.stream == stream)
-        entry = track.entry
+        entry, samples = track.entry, track.samples
         if not isinstance(entry, VideoEntry) or not entry.length_size:
-            return False
-        position, end = track.samples.offsets[0], track.samples.offsets[0] + track.samples.sizes[0]
-        while position + entry.length_size < end:
-            head = file.read(position, entry.length_size + 1)
-            kind = head[-1] & 31
-            if kind in _NAL_OF_PICTURES:
-                return kind == _IDR
-            position += entry.length_size + int.from_bytes(head[:-1], "big")
-    return False
+            return _NO_IDR
+        declared = {unit for _, unit in entry.parameter_sets}
+        for index in range(len(samples)):
+            if index and not samples.is_sync(index):
+                continue
+            first = None
+            end = samples.offsets[index] + samples.sizes[index]
+            for kind, begin, size in _units(file, samples.offsets[index], end, entry.length_size):
+                if kind in _NAL_OF_PICTURES:
+                    first = kind
+                    break
+                if kind in _NAL_OF_PARAMETERS and file.read(begin, size) not in declared:
+                    return "codec settings change within the file"
+            if not index and first != _IDR:
+                return _NO_IDR
+    return None
+
+
+def _units(file: LocalFile, position: int, end: int, length_size: int) -> Iterator[tuple[int, int, int]]:
+    """The NAL units of one sample: type, where it begins in the file, size in bytes."""
+    while position + length_size < end:
+        head = file.read(position, length_size + 1)
+        size, begin = int.from_bytes(head[:-1], "big"), position + length_size
+        if begin + size > end:
+            return
+        yield head[-1] & 31, begin, size
+        position = begin + size

@@ -13,7 +13,7 @@ from typing import IO
 
 from video_production.errors import MediaError, OperatorError, OutOfTime, VideoProductionError
 
-__all__ = ["broken_picture", "broken_sound", "run_ffmpeg"]
+__all__ = ["broken_picture", "broken_sound", "run_ffmpeg", "undecodable"]
 
 _STDERR_LIMIT = 256 << 10
 """Bytes of FFmpeg's messages that are kept: the newest ones, where errors and summaries stand."""
@@ -95,6 +95,12 @@ def run_ffmpeg(
     if process.returncode:
         raise _failure(process.returncode, text)
     return text
+
+
+def undecodable(name: str, error: MediaError) -> MediaError:
+    """The same failure of `run_ffmpeg`, said of the file `name`."""
+    reason = str(error).removeprefix("FFmpeg can't read an input: ").rstrip(".")
+    return MediaError(f"{name} can't be decoded: {reason}. Export it again.")
 
 
 def broken_picture(messages: str) -> bool:

@@ -25,7 +25,7 @@ from video_production.media.clip_parts import (
     UnsafeToCopy,
     encoder_entry,
     make_part,
-    starts_with_idr,
+    why_unsafe,
 )
 from video_production.media.ffmpeg import run_ffmpeg
 from video_production.media.join_plan import (
@@ -175,13 +175,10 @@ class _Merge:
             refuse_unfit(clip)
             self._planned.append(clip)
             video = clip.info.video
-            if (
-                video
-                and video.codec == "h264"
-                and video.sample_entry
-                and not starts_with_idr(source.path, video.stream)
-            ):
-                self._unsafe[index] = "does not start with an independent frame"
+            if video and video.codec == "h264" and video.sample_entry:
+                why = why_unsafe(source.path, video.stream)
+                if why is not None:
+                    self._unsafe[index] = why
         self._report("reading", 1.0)
 
     def _make_parts(self, plan: JoinPlan) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from video_production.errors import MediaError, RequestError, VerificationFailed
-from video_production.media.ffmpeg import broken_picture, broken_sound, run_ffmpeg
+from video_production.media.ffmpeg import broken_picture, broken_sound, run_ffmpeg, undecodable
 from video_production.media.info import MediaInfo, VideoTrack
 from video_production.media.loudness import FIRST_PASS, filter_for, parse, true_peak_limiter
 from video_production.media.probe import probe
@@ -101,14 +101,18 @@ class _Run:
     deadline: float | None
     on_progress: OnProgress
 
-    def run(self, arguments: list[str], stage: str, duration: float) -> str:
-        return run_ffmpeg(
-            arguments,
-            duration=duration,
-            on_progress=lambda fraction: self.on_progress(stage, fraction),
-            deadline=self.deadline,
-            ffmpeg=self.ffmpeg,
-        )
+    def run(self, arguments: list[str], stage: str, duration: float, name: str) -> str:
+        """`name` is the file that is decoded for the first time: the one at fault if any is."""
+        try:
+            return run_ffmpeg(
+                arguments,
+                duration=duration,
+                on_progress=lambda fraction: self.on_progress(stage, fraction),
+                deadline=self.deadline,
+                ffmpeg=self.ffmpeg,
+            )
+        except MediaError as error:
+            raise undecodable(name, error) from error
 
 
 def mix(
@@ -206,7 +210,7 @@ def _added_sound(audio: Path, volume: float, normalise_voice: bool, run: _Run, n
     if normalise_voice:
         meter += f",{FIRST_PASS}"
     arguments = ["-i", f"file:{audio}", "-map", f"0:{stream}", "-af", f"{filters},{meter}", "-f", "null", "-"]
-    messages = run.run(arguments, "measuring", float(info.duration))
+    messages = run.run(arguments, "measuring", float(info.duration), audio.name)
     if broken_picture(messages):
         raise MediaError(f"{audio.name} is damaged: parts of the file are missing. Fetch or export it again.")
     counted = _SAMPLES.search(messages)
@@ -314,7 +318,7 @@ def _make(
         *(*inputs, "-i", f"file:{audio}", "-filter_complex", ";".join(graph)),
         *(*picture, "-map", "[sound]", *audio_encoder(), *muxer(plan.target.frame_rate, draft=draft), f"file:{made}"),
     ]
-    messages = run.run(arguments, "encoding", float(plan.duration))
+    messages = run.run(arguments, "encoding", float(plan.duration), video.name)
     if broken_picture(messages):
         raise MediaError(
             f"{video.name} is damaged: parts of it could not be decoded, so the result would be broken there. "

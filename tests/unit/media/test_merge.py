@@ -9,7 +9,7 @@ import pytest
 from tests.unit.media.clips import FFMPEG, decoded_video_hashes, make_clip, run_ffmpeg
 from tests.unit.media.house import clicks, house_clip
 from tests.unit.media.listening import RATE, Frames, heard, likeness, seen, tone
-from video_production.media.clip_parts import starts_with_idr
+from video_production.media.clip_parts import why_unsafe
 from video_production.media.merge import MergeResult
 from video_production.media.probe import probe
 
@@ -146,8 +146,8 @@ def test_a_clip_that_begins_inside_an_open_group_of_pictures_is_not_copied(tmp_p
     whole = house_clip(tmp_path / "whole.mp4", frames=50, encoder=options)
     cut = tmp_path / "cut.mp4"
     run_ffmpeg("-ss", "0.9", "-i", whole, "-c", "copy", "-avoid_negative_ts", "disabled", cut)
-    assert starts_with_idr(whole, 0)
-    assert not starts_with_idr(cut, 0)
+    assert why_unsafe(whole, 0) is None
+    assert why_unsafe(cut, 0) == "does not start with an independent frame"
     assert treatments(join(whole, cut))[1] == "re-encoded"
 
 
@@ -191,6 +191,20 @@ def test_every_mismatch_that_ffmpegs_concat_gets_wrong_comes_out_right(tmp_path:
         assert middle < 40, clip.name
     loudness = [np.abs(heard(out)[second * RATE + 4800 : (second + 1) * RATE - 4800]).max() for second in range(8)]
     assert [level > 0.05 for level in loudness] == [False, True, True, False, True, True, True, False]
+
+
+def test_a_clip_whose_codec_settings_change_on_the_way_is_not_copied(tmp_path: Path, join: Merge, out: Path) -> None:
+    clip = house_clip(tmp_path / "a.mp4")
+    options = ("-x264-params", "stitchable=1:chromaloc=0:chroma-qp-offset=6")
+    other = house_clip(tmp_path / "b.mp4", encoder=options)
+    (tmp_path / "list").write_text(f"file '{clip}'\nfile '{other}'\n")
+    both = tmp_path / "both.mp4"
+    run_ffmpeg("-f", "concat", "-safe", "0", "-i", tmp_path / "list", "-c", "copy", both)
+    result = join(clip, both, clip)
+    assert treatments(result) == ["copied", "re-encoded", "copied"]
+    assert "codec settings change within the file" in result.joins[1].why
+    hashes = decoded_video_hashes(out)
+    assert hashes[:25] == hashes[75:] == decoded_video_hashes(clip)
 
 
 def test_a_clip_of_less_than_half_a_frame_of_the_result_is_shown_for_one(
