@@ -16,6 +16,7 @@
     ├── TransientError            AWS or the network hiccuped; Step Functions retries it by this name
     ├── VerificationFailed        a file that we made did not pass its check by decoding
     ├── OutOfTime                 the work would not fit, or did not fit, its time limit
+    ├── Cancelled                 a person cancelled the pipeline; what is finished stays
     └── Superseded                the writer's fence is no longer current; ends quietly, changes nothing
 
 Each class says who must act (`who`: caller, provider or operator) and whether money may have been spent
@@ -28,6 +29,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 __all__ = [
+    "Cancelled",
     "DocumentError",
     "InputError",
     "MayHaveBeenPaid",
@@ -181,6 +183,12 @@ class VerificationFailed(VideoProductionError):
 
 class OutOfTime(VideoProductionError):
     """The work would not fit, or did not fit, its time limit."""
+
+
+class Cancelled(VideoProductionError):
+    """A person cancelled the pipeline: the work stops, what is finished stays."""
+
+    who: ClassVar[Who] = "caller"
 
 
 class Superseded(VideoProductionError):

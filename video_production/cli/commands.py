@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from video_production.cli.words import quoted
 from video_production.errors import DocumentError, InputError, RequestError, VideoProductionError
 
 __all__ = ["FAILED", "INTERRUPTED", "INVALID", "cli", "run"]
@@ -179,7 +180,7 @@ def new(name: Path, slides: Path | None) -> None:
     written = write_lesson(name, slides=slides, schema=SCHEMA_PATH)
     for path in written:
         click.echo(f" {path}")
-    click.echo(f"Next: edit the scripts, then ./jiki-video produce {written[0]}")
+    click.echo(f"Next: edit the scripts, then ./jiki-video produce {quoted(written[0])}")
 
 
 @cli.command()
@@ -279,7 +280,7 @@ def resolve(document: str, node: str, adopt: str | None, pay_again: bool, give_u
         "pay-again": f"the request of '{node}' will be sent and paid again",
         "give-up": f"nothing more is bought for '{node}'",
     }[resolution]
-    click.echo(f"Noted: {told}. Next: ./jiki-video produce {_as_document(document)}")
+    click.echo(f"Noted: {told}. Next: ./jiki-video produce {quoted(_as_document(document))}")
 
 
 @cli.command()
@@ -295,7 +296,7 @@ def cancel(document: str) -> None:
     with open_workspace() as workspace:
         workspace.asking.cancel(pipeline_id)
         workspace.asking.run(pipeline_id)
-    click.echo(f"'{pipeline_id}' is cancelled. ./jiki-video produce {_as_document(document)} continues it.")
+    click.echo(f"'{pipeline_id}' is cancelled. ./jiki-video produce {quoted(_as_document(document))} continues it.")
 
 
 def _tell(events: Callable[[], Generator[dict[str, Any]]], as_json: bool) -> int:

@@ -1,4 +1,8 @@
-"""The finished video on the user's disk: `output/{node}.mp4` next to the document, with its captions."""
+"""The finished video on the user's disk, with its captions: in `output` beside the document.
+
+It is called after its last node. A document that is not called `pipeline` may share its folder with others, so its
+video is called after the document.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from video_production.storage import Storage
 __all__ = ["Delivery", "deliver", "delivered", "prepare"]
 
 _FOLDER = "output"
+_USUAL_NAME = "pipeline"
 
 
 @dataclass(frozen=True)
@@ -43,10 +48,13 @@ def prepare(folder: Path) -> None:
         ) from error
 
 
-def deliver(node: Node, folder: Path, storage: Storage) -> Delivery:
-    """Bring a node's output and captions to `folder`/output, each whole or not at all."""
+def deliver(node: Node, document: Path, storage: Storage) -> Delivery:
+    """Bring a node's output and captions beside the document, each whole or not at all.
+
+    What an earlier video of this name left and this one does not have (captions, the draft mark) is removed.
+    """
     output = _output(node)
-    files = _files(node, output, folder)
+    files = _files(node, output, document)
     try:
         files[0][1].parent.mkdir(exist_ok=True)
         for key, path in files:
@@ -54,6 +62,8 @@ def deliver(node: Node, folder: Path, storage: Storage) -> Delivery:
                 part = Path(workplace) / path.name
                 storage.download(output.bucket, key, part)
                 part.replace(path)
+        for path in _namesakes(node, document) - {path for _, path in files}:
+            path.unlink(missing_ok=True)
     except OSError as error:
         raise OperatorError(
             f"The video is made, but can't be written to {files[0][1].parent} ({error.strerror}); make room there and "
@@ -62,11 +72,11 @@ def deliver(node: Node, folder: Path, storage: Storage) -> Delivery:
     return _delivery(files)
 
 
-def delivered(node: Node, folder: Path) -> Delivery | None:
+def delivered(node: Node, document: Path) -> Delivery | None:
     """What an earlier `deliver` of the same output left, if all of it is still there."""
     if node.output is None:
         return None
-    files = _files(node, node.output, folder)
+    files = _files(node, node.output, document)
     if not all(path.is_file() for _, path in files):
         return None
     with files[0][1].open("rb") as video:
@@ -80,9 +90,20 @@ def _output(node: Node) -> Output:
     return node.output
 
 
-def _files(node: Node, output: Output, folder: Path) -> list[tuple[str, Path]]:
-    stem = f"{node.id}.draft" if output.draft else node.id
-    out = folder / _FOLDER
+def _name(node: Node, document: Path) -> str:
+    return node.id if document.stem == _USUAL_NAME else document.stem
+
+
+def _namesakes(node: Node, document: Path) -> set[Path]:
+    """Every file that a video of this name can consist of."""
+    out = document.parent / _FOLDER
+    stems = (_name(node, document), f"{_name(node, document)}.draft")
+    return {out / f"{stem}{suffix}" for stem in stems for suffix in (".mp4", ".srt", ".vtt")}
+
+
+def _files(node: Node, output: Output, document: Path) -> list[tuple[str, Path]]:
+    stem = f"{_name(node, document)}.draft" if output.draft else _name(node, document)
+    out = document.parent / _FOLDER
     files = [(output.s3_key, out / f"{stem}.mp4")]
     if output.captions:
         files += [(output.captions.srt, out / f"{stem}.srt"), (output.captions.vtt, out / f"{stem}.vtt")]

@@ -53,10 +53,10 @@ def still(nodes: Mapping[str, Node]) -> Event:
     return {"event": "still", "running": running}
 
 
-def node_moved(node: Node, now: float, *, kept: bool = False, reason: str = "") -> Event:
+def node_moved(node: Node, now: float, *, since: float, kept: bool = False, reason: str = "") -> Event:
     """How a node stands. `kept`: it was finished before this run began; `reason`: why a failed one stays so.
 
-    `elapsed` is in seconds.
+    `elapsed` is in seconds, of the run that began at `since`: what an interrupted one spent does not count.
     """
     metadata, output = node.metadata, node.output
     begun, ended = metadata.get("started_at"), metadata.get("finished_at") or now
@@ -68,7 +68,7 @@ def node_moved(node: Node, now: float, *, kept: bool = False, reason: str = "") 
         "status": str(node.status),
         "stage": metadata.get("stage"),
         "progress": metadata.get("progress"),
-        "elapsed": round(max(0.0, ended - begun), 2) if begun else None,
+        "elapsed": round(max(0.0, ended - max(begun, since)), 2) if begun and not kept else None,
         "reused": kept or bool(metadata.get("reused")),
         "kept": kept,
         "draft": bool(output and output.draft),

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from video_production.cli.events import node_moved
-from video_production.cli.rows import MARKS, Columns, doing
+from video_production.cli.rows import Columns, doing, mark, node_details
 from video_production.cli.words import KINDS, count, listing, money
 from video_production.cli.workspace import Snapshot, snapshot
-from video_production.nodes.model import Node, Pipeline
+from video_production.nodes.model import Node, NodeStatus, Pipeline
 from video_production.pipelines.documents import load_document
 from video_production.pipelines.graph import mermaid
 from video_production.pipelines.validation import resolve
@@ -41,12 +41,11 @@ def status_lines(pipeline: Pipeline, nodes: Mapping[str, Node], takes: Mapping[s
     for node in nodes.values():
         if node.type == "asset":
             continue
-        told = doing(node_moved(node, node.touched_at))
-        row = f" {MARKS[node.status]} {node.id:<{columns.ids}}  {KINDS[node.type]:<{columns.kinds}}"
-        yield f"{row}  {node.provider or '':<10}  {told}".rstrip()
-        if node.metadata.get("error"):
-            stage = f", {node.metadata['stage']}" if node.metadata.get("stage") else ""
-            yield f"     {node.title}{stage}: {node.metadata['error']}"
+        event = node_moved(node, node.touched_at, since=0)
+        row = f" {mark(event)} {node.id:<{columns.ids}}  {KINDS[node.type]:<{columns.kinds}}"
+        yield f"{row}  {node.provider or '':<10}  {doing(event)}".rstrip()
+        if node.status == NodeStatus.FAILED:
+            yield from node_details(event)
         for take in takes.get(node.id, ()):
             yield f"     {_take_line(node, take)}"
     assets = [node.id for node in nodes.values() if node.type == "asset"]

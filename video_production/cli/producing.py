@@ -84,17 +84,18 @@ def follow(
     kept = {node.id for node in nodes.values() if node.status == NodeStatus.COMPLETED}
     workspace.asking.run(pipeline_id)
     seen: dict[str, tuple[Any, ...]] = {}
-    quiet_since = clock()
+    began = quiet_since = clock()
     while True:
         pipeline, nodes = _load(workspace, pipeline_id)
         for node in _moved(nodes, seen):
             quiet_since = clock()
-            yield node_moved(node, clock(), kept=node.id in kept, reason=reasons.get(node.id, ""))
+            kept_so = node.id in kept
+            yield node_moved(node, clock(), since=began, kept=kept_so, reason=reasons.get(node.id, ""))
         if pipeline.outcome:
             takes = {node.id: workspace.asking.takes_of(node) for node in nodes.values()}
             delivery = None
             if pipeline.outcome.status == "completed":
-                delivery = deliver(nodes[pipeline.final_node], document.parent, workspace.storage)
+                delivery = deliver(nodes[pipeline.final_node], document, workspace.storage)
             outcome = pipeline.outcome
             yield finished(pipeline, outcome, nodes, takes, delivery, document=str(document), reasons=reasons)
             return
@@ -152,7 +153,7 @@ def _finished_before(before: Snapshot, wanted: Pipeline, nodes: list[Node], docu
         return None
     if pipeline.outcome.status != "completed":
         return None
-    delivery = delivered(known[pipeline.final_node], document.parent)
+    delivery = delivered(known[pipeline.final_node], document)
     if delivery is None:
         return None
     takes = before.takes_of(known)

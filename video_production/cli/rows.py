@@ -8,10 +8,10 @@ from typing import Any
 
 from video_production.cli.words import KINDS, clock_time, count, elapsed
 
-__all__ = ["MARKS", "Columns", "checked", "doing", "joined", "node_details", "node_row"]
+__all__ = ["Columns", "checked", "doing", "joined", "mark", "node_details", "node_row"]
 
 Event = Mapping[str, Any]
-MARKS = {"completed": "✓", "failed": "✗", "in_progress": "•", "pending": "·"}
+_MARKS = {"completed": "✓", "failed": "✗", "in_progress": "•", "pending": "·", "stopped": "–"}
 INDENT = "     "
 _UNTOUCHED = "copied without re-encoding"
 
@@ -38,8 +38,13 @@ def node_row(event: Event, columns: Columns, seconds: float | None = None) -> st
     name = name if len(name) <= columns.ids else name[: columns.ids - 1] + "…"
     time = event["elapsed"] if seconds is None else seconds
     took = "" if time is None else elapsed(time)
-    row = f" {MARKS[event['status']]} {name:<{columns.ids}}  {KINDS[event['type']]:<{columns.kinds}}"
+    row = f" {mark(event)} {name:<{columns.ids}}  {KINDS[event['type']]:<{columns.kinds}}"
     return f"{row}  {doing(event):<{columns.doing}}  {took}".rstrip()
+
+
+def mark(event: Event) -> str:
+    """The sign in front of a node."""
+    return _MARKS["stopped" if _stopped(event) else event["status"]]
 
 
 def doing(event: Event) -> str:
@@ -48,7 +53,7 @@ def doing(event: Event) -> str:
     if status == "pending":
         return "waiting for its inputs"
     if status == "failed":
-        return "failed"
+        return "stopped" if _stopped(event) else "failed"
     if status == "completed":
         if event["reused"]:
             return "already made, reused"
@@ -62,7 +67,7 @@ def doing(event: Event) -> str:
 
 def node_details(event: Event) -> Iterator[str]:
     """What is worth knowing of a node that has ended: why it failed, how its clips were joined, what was noticed."""
-    if event["status"] == "failed":
+    if event["status"] == "failed" and not _stopped(event):
         stage = f", {event['stage']}" if event["stage"] else ""
         yield f"{INDENT}{event['title']}{stage}: {event['error']}"
     elif event["status"] == "completed" and not event["kept"]:
@@ -94,6 +99,11 @@ def checked(details: Event) -> str:
     """`checked: 1,550 frames · every join decodes · sound within 9 ms`."""
     milliseconds = max(1, round(1000 * details.get("audio_error", 0)))
     return f"checked: {count(details.get('frames', 0), 'frame')} · every join decodes · sound within {milliseconds} ms"
+
+
+def _stopped(event: Event) -> bool:
+    """Cancelled by a person: nothing is wrong with it."""
+    return bool(event["status"] == "failed" and event.get("error_type") == "Cancelled")
 
 
 def _details(event: Event) -> Event:

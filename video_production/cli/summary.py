@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from video_production.cli.rows import Columns, joined, node_row
-from video_production.cli.words import count, listing, money, near
+from video_production.cli.words import count, listing, money, near, quoted
 from video_production.providers.prices import price_date
 
 __all__ = ["opening", "summary"]
@@ -26,13 +26,13 @@ def opening(event: Event) -> Iterator[str]:
         if known and changed:
             yield f" changed: {listing(changed)}"
         if known and event["remade"]:
-            yield f" made again because of it: {listing(event['remade'])}"
+            yield f" made again because of it: {', '.join(event['remade'])}"
         if event["removed"]:
             yield f" removed: {listing(event['removed'])}"
     elif event["event"] == "started":
         kept = [n["id"] for n in event["nodes"] if n["status"] == "completed" and n["type"] != "asset"]
         if kept:
-            yield f" reused: {listing(kept)}"
+            yield f" reused: {', '.join(kept)}"
 
 
 def summary(event: Event) -> Iterator[str]:
@@ -41,7 +41,7 @@ def summary(event: Event) -> Iterator[str]:
         yield from _completed(event)
     elif event["status"] == "cancelled":
         yield " Cancelled. What is finished stays and will be reused."
-        yield f" Next: ./jiki-video produce {event['document']} continues it"
+        yield f" Next: ./jiki-video produce {quoted(event['document'])} continues it"
     else:
         yield from _failed(event)
 
@@ -75,7 +75,7 @@ def _cost(event: Event) -> Iterator[str]:
 
 
 def _failed(event: Event) -> Iterator[str]:
-    failed, blocked, document = event["failed"], event["blocked"], event["document"]
+    failed, blocked, document = event["failed"], event["blocked"], quoted(event["document"])
     line = f" Failed: {listing(list(failed))}"
     yield line + (f" · not made because of that: {listing(blocked)}" if blocked else "")
     if event["made"]:

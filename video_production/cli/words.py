@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["KINDS", "clock_time", "count", "elapsed", "listing", "money", "near"]
+__all__ = ["KINDS", "clock_time", "count", "elapsed", "listing", "money", "near", "quoted"]
 
 KINDS = {
     "asset": "asset",
@@ -46,6 +47,11 @@ def listing(names: Sequence[str], limit: int = 8) -> str:
     """`a, b, c` with the rest counted."""
     shown = ", ".join(names[:limit])
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
+def quoted(path: Path | str) -> str:
+    """A path as it is typed in a shell."""
+    return shlex.quote(str(path))
 
 
 def near(path: Path) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from video_production.errors import RequestError, Superseded
+from video_production.errors import Cancelled, Superseded
 from video_production.media.captions import Cue, read_captions, to_srt, to_vtt
 from video_production.nodes.model import Captions, Desired, Node, Output, Pipeline
 from video_production.nodes.table import Claim, NodeTable
@@ -126,7 +126,7 @@ class NodeWork:
         if pipeline is None:
             raise Superseded(f"Pipeline {self.claim.pipeline_id} is gone.")
         if pipeline.desired == Desired.CANCELLED:
-            raise RequestError("The pipeline was cancelled.")
+            raise Cancelled("The pipeline was cancelled.")
         return pipeline
 
 

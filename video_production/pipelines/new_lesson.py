@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import string
+import unicodedata
 import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,7 +102,7 @@ def _write(folder: Path, scenes: Sequence[_Scene], schema: Path) -> list[Path]:
         ),
         encoding="utf-8",
     )
-    readme.write_text(_fill("README.md", title=title, document=str(document)), encoding="utf-8")
+    readme.write_text(_fill("README.md", title=title, document=shlex.quote(str(document))), encoding="utf-8")
     return [document, readme, *written]
 
 
@@ -194,7 +196,8 @@ def _title_of(folder: Path) -> str:
 
 
 def _id_of(folder: Path) -> str:
-    name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:64].strip("-")
+    plain = unicodedata.normalize("NFKD", folder.resolve().name).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:64].strip("-")
     return json.dumps(name or "lesson")
 
 

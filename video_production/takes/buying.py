@@ -24,14 +24,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from video_production.errors import (
+    Cancelled,
     MayHaveBeenPaid,
     MediaError,
-    OutOfTime,
     ProviderAmbiguous,
     ProviderJobFailed,
     ProviderRefused,
     ProviderUnreachable,
-    RequestError,
     Superseded,
     TransientError,
     VideoProductionError,
@@ -111,7 +110,7 @@ class Buyer:
     def submit(self, claim: Claim) -> Step:
         """Bring the node's take under way, or follow the one that exists.
 
-        Raises Superseded, ProviderRefused, ProviderJobFailed, MayHaveBeenPaid, OutOfTime, RequestError.
+        Raises Superseded, ProviderRefused, ProviderJobFailed, MayHaveBeenPaid, Cancelled, TransientError.
         """
         wanted = self._wanted(claim)
         take = self.takes.get(wanted.take_id)
@@ -157,12 +156,12 @@ class Buyer:
             raise TransientError("The pipeline is being edited; the request is sent when that is done.")
         if wanted.pipeline.desired == Desired.CANCELLED:
             another = "another request was sent." if previous else "anything was sent; nothing was paid."
-            raise RequestError(f"The pipeline was cancelled before {another}")
+            raise Cancelled(f"The pipeline was cancelled before {another}")
         left, needed = self.remaining(), self.settings.submit_budget + _ANSWER_MARGIN
         if left < needed:
-            raise OutOfTime(
-                f"Only {left:.0f} s of this invocation are left, and a request to {self.provider.title} needs "
-                f"{needed:.0f} s; nothing was sent."
+            raise TransientError(  # the next invocation has its whole time
+                f"Only {left:.1f} s of this invocation are left, and a request to {self.provider.title} needs "
+                f"{needed:.1f} s; nothing was sent."
             )
         now = self.clock()
         number = previous.current.number + 1 if previous else 1
@@ -277,7 +276,7 @@ class Buyer:
         external_id = attempt.external_id or ""
         try:
             if wanted.pipeline.desired == Desired.CANCELLED and self.provider.cancel(external_id):
-                cancelled = RequestError(f"Cancelled at {self.provider.title}.")
+                cancelled = Cancelled(f"Cancelled at {self.provider.title}.")
                 return self._fail(take, cancelled, code="cancelled", charged=None)
             try:
                 progress = self.provider.check(external_id)
@@ -338,7 +337,7 @@ class Buyer:
 
     def _complete(self, wanted: Wanted, take: Take) -> Step:
         if wanted.pipeline.desired == Desired.CANCELLED:
-            raise RequestError("The pipeline was cancelled; what had been paid for is kept and will be reused.")
+            raise Cancelled("The pipeline was cancelled; what had been paid for is kept and will be reused.")
         made = take.made
         if made is None:
             raise TransientError(f"The result of node {wanted.node.id} is not readable yet.")

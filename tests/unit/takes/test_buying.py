@@ -10,8 +10,8 @@ import pytest
 from tests.unit.graphs import write
 from tests.unit.takes.stage import LIFE, Stage, made, voice
 from video_production.errors import (
+    Cancelled,
     MayHaveBeenPaid,
-    OutOfTime,
     ProviderAmbiguous,
     ProviderJobFailed,
     ProviderRefused,
@@ -74,7 +74,7 @@ def test_an_execution_that_meets_a_purchase_under_way_never_sends_another(stage:
 
 def test_nothing_is_sent_when_too_little_time_is_left(stage: Stage) -> None:
     stage.remaining = 200
-    with pytest.raises(OutOfTime, match=r"Only 200 s .* needs 245 s; nothing was sent"):
+    with pytest.raises(TransientError, match=r"Only 200.0 s .* needs 245.0 s; nothing was sent"):
         stage.buyer().submit(stage.claim())
     assert stage.provider.sent == []
 
@@ -82,7 +82,7 @@ def test_nothing_is_sent_when_too_little_time_is_left(stage: Stage) -> None:
 def test_nothing_is_sent_for_a_cancelled_pipeline(stage: Stage) -> None:
     claim = stage.claim()
     stage.nodes.set_desired("lesson", Desired.CANCELLED)
-    with pytest.raises(RequestError, match="nothing was paid"):
+    with pytest.raises(Cancelled, match="nothing was paid"):
         stage.buyer().submit(claim)
     assert stage.provider.sent == []
 
@@ -397,7 +397,7 @@ def test_cancelling_stops_the_job_where_the_provider_can(stage: Stage) -> None:
     submitted(stage)
     stage.nodes.set_desired("lesson", Desired.CANCELLED)
     stage.provider.cancels = True
-    with pytest.raises(RequestError, match="Cancelled at Obedient"):
+    with pytest.raises(Cancelled, match="Cancelled at Obedient"):
         stage.buyer().check(stage.claim_of_voice())
     assert stage.take().state == TakeState.FAILED
 
@@ -408,7 +408,7 @@ def test_cancelling_keeps_a_paid_result_where_the_provider_cannot_stop(stage: St
     stage.provider.progress = [RUNNING, READY]
     claim = stage.claim_of_voice()
     assert stage.buyer().check(claim).status == "waiting"
-    with pytest.raises(RequestError, match="what had been paid for is kept"):
+    with pytest.raises(Cancelled, match="what had been paid for is kept"):
         stage.buyer().check(claim)
     assert stage.take().state == TakeState.MADE
 
