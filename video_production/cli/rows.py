@@ -57,9 +57,10 @@ def doing(event: Event) -> str:
     if status == "completed":
         if event["reused"]:
             return "already made, reused"
-        clips = len(_details(event).get("joins", ()))
-        if clips:
-            return f"{count(clips, 'clip')} → {clock_time(event['duration'] or 0)}"
+        details = _details(event)
+        if clips := len(details.get("joins", ())):
+            size = f"{details['picture']['width']}×{details['picture']['height']}"
+            return f"{count(clips, 'clip')} → {clock_time(event['duration'] or 0)} · {size}"
         return "draft" if event["draft"] else "done"
     word = event["stage"] or "starting"
     return f"{word} {event['progress']:.0%}" if event["progress"] else str(word)
@@ -97,8 +98,8 @@ def joined(event: Event) -> Iterator[str]:
 
 def checked(details: Event) -> str:
     """`checked: 1,550 frames · every join decodes · sound within 9 ms`."""
-    milliseconds = max(1, round(1000 * details.get("audio_error", 0)))
-    return f"checked: {count(details.get('frames', 0), 'frame')} · every join decodes · sound within {milliseconds} ms"
+    milliseconds = max(1, round(1000 * details["audio_error"]))
+    return f"checked: {count(details['frames'], 'frame')} · every join decodes · sound within {milliseconds} ms"
 
 
 def _stopped(event: Event) -> bool:

@@ -38,7 +38,7 @@ from video_production.media.join_plan import (
     refuse_unfit,
 )
 from video_production.media.probe import probe
-from video_production.media.profile import CHANNELS, SAMPLE_RATE, audio_encoder, muxer
+from video_production.media.profile import CHANNELS, SAMPLE_RATE, Picture, audio_encoder, muxer
 from video_production.media.verify import Verification, verify_video
 
 __all__ = ["Join", "MergeInput", "MergeResult", "OnProgress", "merge"]
@@ -73,6 +73,7 @@ class Join:
 class MergeResult:
     """A merged and verified video. `duration` (seconds) is measured on the finished file."""
 
+    picture: Picture
     method: Method
     reason: str
     duration: float
@@ -298,6 +299,7 @@ class _Merge:
             for index, clip in enumerate(plan.inputs)
         )
         return MergeResult(
+            picture=plan.picture,
             method=plan.method,
             reason=plan.reason,
             duration=float(probe(self.joined, self._ffmpeg).duration),

@@ -49,6 +49,9 @@ _HALF_FRAME = Fraction(512, SAMPLE_RATE)
 
 _SAMPLES = re.compile(r"Number of samples: (\d+)")
 
+_NOTED_SILENCE = 2.0
+"""Seconds of silence after the added sound from which on people are told."""
+
 
 @dataclass(frozen=True, slots=True)
 class MixResult:
@@ -339,10 +342,10 @@ def _make(
 
 
 def _length_notes(source: MediaInfo | Still, added: _Sound, plan: _Plan) -> list[str]:
-    """What was done about inputs of different length, where it can be seen or heard (a tenth of a second or more)."""
+    """What was done about inputs of different length, where a viewer would notice."""
     notes: list[str] = []
     silence = float(plan.duration - Fraction(added.samples, SAMPLE_RATE))
-    if silence >= 0.1:
+    if silence >= _NOTED_SILENCE:
         notes.append(f"the added sound ends {silence:.1f} s before the picture")
     if isinstance(source, Still):
         if plan.target.width < source.width:

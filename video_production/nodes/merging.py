@@ -43,7 +43,9 @@ def make_merge(claim: Claim, nodes: NodeTable, storage: Storage, deadline: float
 
 def _details(result: MergeResult) -> dict[str, Any]:
     """What the summary tells: how each join was made and why, what was checked."""
+    picture = result.picture
     return {
+        "picture": {"width": picture.width, "height": picture.height, "rate": round(float(picture.frame_rate), 3)},
         "method": result.method,
         "reason": result.reason,
         "joins": [

@@ -34,7 +34,14 @@ def merged(*joins: tuple[str, str], **details: Any) -> dict[str, Any]:
         id="lesson",
         type="merge-videos",
         duration=62.2,
-        details={"joins": told, "frames": 1550, "audio_error": 0.0091, "warnings": [], **details},
+        details={
+            "joins": told,
+            "frames": 1550,
+            "audio_error": 0.0091,
+            "picture": {"width": 1280, "height": 720, "rate": 29.97},
+            "warnings": [],
+            **details,
+        },
     )
 
 
@@ -46,7 +53,7 @@ def test_rows_stand_below_each_other() -> None:
     columns = Columns.of(nodes)
     assert [node_row(entry, columns) for entry in nodes] == [
         " ✓ intro-voice  voiceover  draft  2.1 s",
-        " ✓ lesson       merge      2 clips → 1:02  2.1 s",
+        " ✓ lesson       merge      2 clips → 1:02 · 1280×720  2.1 s",
     ]
 
 

@@ -184,15 +184,15 @@ def test_the_added_sound_begins_at_the_first_moment(
 def test_a_shorter_sound_is_followed_by_silence_and_the_picture_is_copied(
     tmp_path: Path, mixed: Mixer, output: Path
 ) -> None:
-    clip = make_clip(tmp_path / "clip.mp4", seconds=1.4, bframes=2)
+    clip = make_clip(tmp_path / "clip.mp4", seconds=2.8, bframes=2)
     result = mixed(clip, write_wav(tmp_path / "a.wav", tone(440, 0.6)))
     assert result.picture == "copied"
     assert decoded_video_hashes(output) == decoded_video_hashes(clip)
-    assert result.duration == pytest.approx(1.4, abs=0.001)
+    assert result.duration == pytest.approx(2.8, abs=0.001)
     sound = heard(output)[:, 0]
     assert level_at(sound[:28800], 440) > 0.4
     assert np.max(np.abs(sound[30000:])) < 0.001
-    assert any("0.8 s before the picture" in note for note in result.notes)
+    assert any("2.2 s before the picture" in note for note in result.notes)
 
 
 def test_a_longer_sound_holds_the_last_frame(tmp_path: Path, mixed: Mixer, output: Path) -> None:
