@@ -20,7 +20,7 @@ test: lint  ## set up, run every fast check and test
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-kills: setup  ## kill everything at every stage, for both ElevenLabs ways (some minutes)
-	@$(BIN)/python -m pytest -n 2 -m slow tests/e2e/test_killed.py -s
+	@$(BIN)/python -m pytest -n 2 -m slow tests/e2e/test_killed.py
 
 bench-concat: setup  ## compare our merge with FFmpeg's concat on the example lesson's clips
 	@$(BIN)/python -m benchmarks.concat_table

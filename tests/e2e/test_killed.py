@@ -52,11 +52,9 @@ MOMENTS: dict[str, Moment] = {
 @pytest.mark.parametrize("way", ["job", "timed"])
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_run_is_finished_by_the_next_one(
-    lab: Lab, moment: str, way: str, capsys: pytest.CaptureFixture[str]
+    lab: Lab, moment: str, way: str, record_property: Callable[[str, object], None]
 ) -> None:
-    told = _kill_and_finish(lab, moment, way)
-    with capsys.disabled():
-        print(f"\n  {moment:<11} {way:<6} {told}")
+    record_property("told", f"{way:<6} {moment:<11} {_kill_and_finish(lab, moment, way)}")
 
 
 def test_a_run_killed_while_its_request_is_under_way_is_finished_by_the_next_one(lab: Lab) -> None:
