@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -139,7 +140,7 @@ class LambdaHost:
         while not self._closing.wait(_TICK):
             for sandbox in list(self._busy):
                 sandbox.measure_memory()
-                self._write(sandbox, sandbox.output.read())
+                sandbox.output.pass_on(partial(self._write, sandbox))
 
     def _write(self, sandbox: Sandbox, messages: list[str]) -> None:
         if messages and not self._closing.is_set():
