@@ -159,13 +159,6 @@ class Storage:
     def put_bytes(self, content: bytes, bucket: str, key: str, content_type: str) -> StoredObject:
         return self.put([content], bucket, key, content_type)
 
-    def presign(self, bucket: str, key: str, seconds: int = 3600) -> str:
-        """A URL that reads the object for `seconds` seconds."""
-        url: str = self.client.generate_presigned_url(
-            "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=seconds
-        )
-        return url
-
 
 @contextmanager
 def translated(bucket: str, key: str) -> Iterator[None]:
