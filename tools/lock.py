@@ -1,6 +1,6 @@
 """Pin the dependencies of pyproject.toml into requirements/*.lock, with hashes and without any address.
 
-The locks hold for every platform and Python version that the project supports. `test.lock` contains `demo.lock`.
+The locks hold for every platform and Python version that the project supports. `test.lock` contains the others.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = {"demo": ("cli", "local"), "test": ("cli", "local", "test")}
+EXTRAS = {"demo": ("cli", "local"), "deploy": ("cli", "deploy"), "test": ("cli", "local", "deploy", "test")}
 
 
 def main() -> int:
@@ -19,7 +19,7 @@ def main() -> int:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         subprocess.run([f"{folder}/bin/pip", "install", "--quiet", "uv"], check=True)
         constraint: list[str] = []
-        for name in ("test", "demo"):
+        for name in ("test", "demo", "deploy"):
             lock = ROOT / "requirements" / f"{name}.lock"
             extras = [argument for extra in EXTRAS[name] for argument in ("--extra", extra)]
             command = [f"{folder}/bin/uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]

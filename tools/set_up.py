@@ -1,6 +1,6 @@
 """Make the checkout runnable: a virtual environment in `.venv` with exactly what a lock file names.
 
-Usage: python3 tools/set_up.py demo|test
+Usage: python3 tools/set_up.py demo|deploy|test
 
 Runs with the standard library alone. Does nothing when the lock file has not changed.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 MINIMUM = (3, 11)
-CONTAINED_IN = {"demo": ("demo", "test"), "test": ("test",)}
+CONTAINED_IN = {"demo": ("demo", "test"), "deploy": ("deploy", "test"), "test": ("test",)}
 """What is installed already when one of these locks is."""
 CANDIDATES = ("python3.14", "python3.13", "python3.12", "python3.11", "python3")
 

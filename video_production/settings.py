@@ -13,13 +13,60 @@ from typing import Literal
 
 from video_production.errors import OperatorError
 
-__all__ = ["ENVIRONMENTS", "LOCAL", "FunctionSettings", "Mode", "Names", "ProviderSettings", "local_home"]
+__all__ = [
+    "ENVIRONMENTS",
+    "EVENT_SOURCE",
+    "LOCAL",
+    "PROVIDERS",
+    "ROLES",
+    "FunctionSettings",
+    "Mode",
+    "Names",
+    "ProviderSettings",
+    "Role",
+    "local_home",
+]
 
 ENVIRONMENTS = ("development", "staging", "production")
 LOCAL = "local"
 """The environment on a laptop. `development` is an AWS environment."""
 
+PROVIDERS = ("elevenlabs",)
+"""The generation providers, each with a submitter, a poller, a secret and a queue."""
+EVENT_SOURCE = "jiki.video-production"
+"""The source of every event that is published."""
+
 Mode = Literal["live", "draft"]
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A Lambda function: `memory` and `disk` (`/tmp`) in MB, `timeout` in seconds; `ffmpeg` when it needs the layer."""
+
+    name: str
+    does: str
+    memory: int
+    timeout: int
+    disk: int = 512
+    ffmpeg: bool = False
+
+    @property
+    def handler(self) -> str:
+        return f"functions.{self.name}.handler.handler"
+
+
+_ROLES = (
+    Role("merger", "joins videos", 3008, 900, 10240, ffmpeg=True),
+    Role("audio_mixer", "puts audio on a video or a still", 3008, 900, 10240, ffmpeg=True),
+    Role("elevenlabs_submitter", "sends a voiceover's one request, or follows the one that exists", 512, 300),
+    Role("elevenlabs_poller", "follows a voiceover one step; also asked by the provider's webhooks", 512, 150),
+    Role("scheduler", "starts what is ready; writes failures down; publishes events", 512, 30),
+    Role("sweeper", "every five minutes: has everything looked at that is under way", 512, 120),
+    Role("webhook_receiver", "checks a provider's webhook and passes it on", 256, 15),
+    Role("pipeline_starter", "starts a pipeline over HTTP", 256, 15),
+    Role("error_callback", "tells a caller of a merge that ended without an answer", 256, 60),
+)
+ROLES = {role.name: role for role in _ROLES}
 
 
 def local_home(checkout: Path, variables: Mapping[str, str] | None = None) -> Path:
@@ -58,8 +105,49 @@ class Names:
     def function_log_group(self, role: str) -> str:
         return f"/aws/lambda/{self.function(role)}"
 
+    def machine_log_group(self, machine: str) -> str:
+        return f"/aws/vendedlogs/states/{machine}"
+
     def secret(self, provider: str) -> str:
+        """The secret with a provider's API key."""
         return f"jiki-video/{self.environment}/{provider}"
+
+    def webhook_secret(self, provider: str) -> str:
+        """The secret with which a provider signs its webhooks."""
+        return f"jiki-video/{self.environment}/{provider}-webhook"
+
+    @property
+    def callback_secret(self) -> str:
+        """The secret with which callbacks are signed."""
+        return f"jiki-video/{self.environment}/callbacks"
+
+    @property
+    def scheduling_queue(self) -> str:
+        """Pipelines that the scheduler shall look at."""
+        return f"jiki-video-scheduling-{self.environment}"
+
+    @property
+    def failed_merges_queue(self) -> str:
+        """Asynchronous merges that ended without an answer."""
+        return f"jiki-video-failed-merges-{self.environment}"
+
+    def provider_queue(self, provider: str) -> str:
+        """Jobs of a provider that its poller shall look at."""
+        return f"jiki-video-{provider}-{self.environment}"
+
+    @staticmethod
+    def dead_letters(queue: str) -> str:
+        """The queue that takes what `queue` could not deliver."""
+        stem, _, environment = queue.rpartition("-")
+        return f"{stem}-dead-{environment}"
+
+    @property
+    def stack(self) -> str:
+        return f"jiki-video-production-{self.environment}"
+
+    @property
+    def dashboard(self) -> str:
+        return f"jiki-video-production-{self.environment}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +164,10 @@ class ProviderSettings:
     """Total time of one paid request, enforced; the submitter does not start with less time remaining."""
     indexing_lag: float
     """How long after a request its result may still be missing from the provider's listings."""
+    webhook_secret: str
+    """The Secrets Manager name of what the provider signs its webhooks with."""
+    queue_url: str
+    """The queue of jobs that the poller shall look at; empty where none is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +183,11 @@ class FunctionSettings:
     """Seconds after which the scheduler checks on an untouched node in progress."""
     callback_hosts: tuple[str, ...]
     callback_secret: str
+    """The Secrets Manager name of what callbacks are signed with."""
+    scheduling_queue_url: str
+    """The queue of pipelines that the scheduler shall look at; empty where none is needed."""
+    event_bus: str
+    """Where events are published; empty: nowhere."""
     variables: Mapping[str, str]
 
     @classmethod
@@ -110,7 +207,9 @@ class FunctionSettings:
             pipeline_machine_arn=given.get("PIPELINE_MACHINE_ARN", ""),
             stale_after=float(given.get("STALE_AFTER_SECONDS", "120")),
             callback_hosts=tuple(host for host in given.get("CALLBACK_HOSTS", "").split(",") if host),
-            callback_secret=given.get("CALLBACK_SECRET", ""),
+            callback_secret=given.get("CALLBACK_SECRET", names.callback_secret),
+            scheduling_queue_url=given.get("SCHEDULING_QUEUE_URL", ""),
+            event_bus=given.get("EVENT_BUS", ""),
             variables=given,
         )
 
@@ -133,4 +232,6 @@ class FunctionSettings:
             poll_limit=int(read("POLL_LIMIT", "60")),
             submit_budget=float(read("SUBMIT_BUDGET_SECONDS", "240")),
             indexing_lag=float(read("INDEXING_LAG_SECONDS", "60")),
+            webhook_secret=read("WEBHOOK_SECRET", Names(self.environment).webhook_secret(name)),
+            queue_url=read("QUEUE_URL", ""),
         )
