@@ -7,9 +7,9 @@ dimension `environment` and those that it names; nothing else. Source: "Embedded
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
-__all__ = ["METRICS", "NAMESPACE", "Metric"]
+__all__ = ["METRICS", "NAMESPACE", "Metric", "Report", "unreported"]
 
 NAMESPACE = "JikiVideo"
 
@@ -27,6 +27,16 @@ class Metric:
     dimensions: tuple[str, ...] = ()
 
 
+class Report(Protocol):
+    """How the library tells what happened: a metric of the catalogue, its value, its own dimensions. Never raises."""
+
+    def __call__(self, name: str, value: float = 1, **dimensions: str) -> None: ...
+
+
+def unreported(name: str, value: float = 1, **dimensions: str) -> None:
+    """A report that nobody wants: the command line, tests."""
+
+
 _PROVIDER_ROLES = ("elevenlabs_submitter", "elevenlabs_poller")
 _CATALOGUE = (
     Metric("PipelinesEnded", "Count", "pipelines whose outcome was written", ("scheduler",), ("status",)),
@@ -40,6 +50,13 @@ _CATALOGUE = (
     Metric("ProviderLatency", "Milliseconds", "how long requests took", _PROVIDER_ROLES, ("provider", "operation")),
     Metric("Polls", "Count", "looks at jobs under way", ("elevenlabs_poller",), ("provider",)),
     Metric("ProviderRefusals", "Count", "paid requests that a provider refused", _PROVIDER_ROLES, ("provider",)),
+    Metric(
+        "AccountRefusals",
+        "Count",
+        "paid requests not made for want of a valid key, credit, plan or permission; a missing secret counts",
+        _PROVIDER_ROLES,
+        ("provider",),
+    ),
     Metric("SpendUSD", "None", "US dollars for results that were charged", _PROVIDER_ROLES, ("provider",)),
     Metric("MayHaveBeenPaid", "Count", "requests that a person has to decide about", _PROVIDER_ROLES, ("provider",)),
     Metric("OrphanPaidJobs", "Count", "paid jobs that nobody awaits", _PROVIDER_ROLES, ("provider",)),
