@@ -1,6 +1,7 @@
 """Pin the dependencies of pyproject.toml into requirements/*.lock, with hashes and without any address.
 
-The locks hold for every platform and Python version that the project supports. `test.lock` contains the others.
+The locks hold for every platform and Python version that the project supports. `test.lock` contains the others:
+functions run in Lambda with the packages that the tests run with. `functions.lock` is what they may import.
 """
 
 from __future__ import annotations
@@ -11,7 +12,12 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = {"demo": ("cli", "local"), "deploy": ("cli", "deploy"), "test": ("cli", "local", "deploy", "test")}
+EXTRAS = {
+    "test": ("cli", "local", "deploy", "test"),
+    "demo": ("cli", "local"),
+    "deploy": ("cli", "deploy"),
+    "functions": (),
+}
 
 
 def main() -> int:
@@ -19,9 +25,9 @@ def main() -> int:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         subprocess.run([f"{folder}/bin/pip", "install", "--quiet", "uv"], check=True)
         constraint: list[str] = []
-        for name in ("test", "demo", "deploy"):
+        for name, chosen in EXTRAS.items():
             lock = ROOT / "requirements" / f"{name}.lock"
-            extras = [argument for extra in EXTRAS[name] for argument in ("--extra", extra)]
+            extras = [argument for extra in chosen for argument in ("--extra", extra)]
             command = [f"{folder}/bin/uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
             command += ["--generate-hashes", "--no-header", "--no-annotate"]
             command += ["--no-emit-index-url", "--no-emit-find-links"]
