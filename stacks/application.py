@@ -1,0 +1,58 @@
+"""The CDK app around the stack: which environment, with whose code, checked by which rules.
+
+Context: `environments` (in cdk.json), `environment`, `overrides` (see stacks/settings.py) and `bundle_python`, the
+Python version that the packages are made for where they don't run on Lambda.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+from cdk_nag import AwsSolutionsChecks
+
+from stacks.assets import Assets, BundledAssets
+from stacks.functions import PYTHON
+from stacks.settings import EnvironmentSettings, SettingsError, read_settings
+from stacks.video_production_stack import VideoProductionStack
+
+__all__ = ["add_environment", "context_of_checkout", "main"]
+
+_CDK_JSON = Path(__file__).resolve().parent.parent / "cdk.json"
+
+
+def main() -> int:
+    """Synthesise the environment that was chosen; wrong settings are told without a traceback."""
+    app = cdk.App(context=context_of_checkout())
+    try:
+        add_environment(app)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    app.synth()
+    return 0
+
+
+def context_of_checkout() -> dict[str, Any] | None:
+    """The context of `cdk.json`, which only the CDK's command line reads by itself; None when it did."""
+    if os.environ.get("CDK_CONTEXT_JSON"):
+        return None
+    context: dict[str, Any] = json.loads(_CDK_JSON.read_text())["context"]
+    return context
+
+
+def add_environment(
+    app: cdk.App, assets: Callable[[EnvironmentSettings], Assets] | None = None
+) -> VideoProductionStack:
+    """Add the stack of the context's environment to `app`, under the rules of cdk-nag. Raises SettingsError."""
+    settings = read_settings(*(app.node.try_get_context(key) for key in ("environments", "environment", "overrides")))
+    python = app.node.try_get_context("bundle_python") or PYTHON
+    source = assets(settings) if assets else BundledAssets(architecture=settings.architecture, python=python)
+    stack = VideoProductionStack(app, settings=settings, assets=source)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return stack

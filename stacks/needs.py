@@ -1,0 +1,263 @@
+"""What each function needs: its environment variables and its permissions, and nothing else.
+
+The permissions are those of the calls that the code makes. A transaction needs the permission of each of its actions,
+so a check in it is `ConditionCheckItem`. Source: "Using IAM with DynamoDB transactions", DynamoDB developer guide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+
+from stacks.policies import Allow
+from stacks.settings import EnvironmentSettings
+from video_production.settings import EVENT_SOURCE, PROVIDERS, Names
+
+__all__ = ["Needs", "Surroundings", "needs_of"]
+
+_TAKES_FOLDER = "takes"
+_WEBHOOK_RECORDS = "webhook#*"
+_EVENT_BUS = "default"
+_READ = ("s3:GetObject",)
+_WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Environment variables and permissions of one function."""
+
+    variables: dict[str, str] = field(default_factory=dict)
+    allowed: tuple[Allow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the functions work with, as ARNs and addresses; `queue_urls` and `secret_arns` are by name."""
+
+    stack: cdk.Stack
+    names: Names
+    settings: EnvironmentSettings
+    queue_urls: dict[str, str]
+    secret_arns: dict[str, str]
+
+    def arn(self, service: str, resource: str) -> str:
+        """An ARN in this account and region."""
+        return f"arn:{cdk.Aws.PARTITION}:{service}:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:{resource}"
+
+    def table(self, name: str, *actions: str) -> Allow:
+        return Allow([f"dynamodb:{action}" for action in actions], [self.arn("dynamodb", f"table/{name}")])
+
+    def index(self, table: str, index: str) -> Allow:
+        return Allow(["dynamodb:Query"], [self.arn("dynamodb", f"table/{table}/index/{index}")])
+
+    def secret(self, name: str) -> Allow:
+        return Allow(["secretsmanager:GetSecretValue"], [self.secret_arns[name]])
+
+    def send(self, queue: str) -> Allow:
+        return Allow(["sqs:SendMessage"], [self.arn("sqs", queue)])
+
+    def start(self, machine: str) -> Allow:
+        return Allow(["states:StartExecution"], [self.machine(machine)])
+
+    def machine(self, name: str) -> str:
+        return self.arn("states", f"stateMachine:{name}")
+
+    def objects(self, actions: Sequence[str], keys: str, because: str) -> Allow:
+        return Allow(actions, [f"{self._bucket(self.settings.bucket.name)}/{keys}"], because)
+
+    def readable(self) -> tuple[Allow, ...]:
+        """Reading inputs: documents and direct callers name objects anywhere in the buckets that may be read.
+
+        Without ListBucket, S3 answers "access denied" for an object that is not there.
+        """
+        buckets = [self._bucket(name) for name in (self.settings.bucket.name, *self.settings.bucket.readable)]
+        because = "Inputs are named by documents and callers; they may lie anywhere in the buckets of the settings."
+        return (
+            Allow(_READ, [f"{bucket}/*" for bucket in buckets], because),
+            Allow(["s3:ListBucket"], buckets),
+        )
+
+    def _bucket(self, name: str) -> str:
+        return f"arn:{cdk.Aws.PARTITION}:s3:::{name}"
+
+
+def needs_of(role: str, around: Surroundings) -> Needs:
+    """The needs of a role of `video_production.settings.ROLES`."""
+    return _NEEDS[role](around)
+
+
+def _merger(around: Surroundings) -> Needs:
+    names = around.names
+    bought = f"arn:{cdk.Aws.PARTITION}:s3:::{around.settings.bucket.name}/{_TAKES_FOLDER}/*"
+    return Needs(
+        {"NODES_TABLE": names.nodes_table, **_callback_variables(around)},
+        (
+            around.table(names.nodes_table, "GetItem", "UpdateItem"),
+            *around.readable(),
+            around.objects(_WRITE, "*", "A direct caller names the key of the merged video."),
+            Allow(_WRITE, [bought], effect=iam.Effect.DENY),  # a direct caller must not replace what was bought
+            around.secret(names.callback_secret),
+        ),
+    )
+
+
+def _audio_mixer(around: Surroundings) -> Needs:
+    names = around.names
+    return Needs(
+        {"NODES_TABLE": names.nodes_table},
+        (
+            around.table(names.nodes_table, "GetItem", "UpdateItem"),
+            *around.readable(),
+            around.objects(_WRITE, "*/nodes/*", "The key holds the pipeline, the node and the claim."),
+        ),
+    )
+
+
+def _buyer(around: Surroundings, provider: str) -> Needs:
+    """What the submitter and the poller of a provider have in common."""
+    names = around.names
+    return Needs(
+        {
+            "NODES_TABLE": names.nodes_table,
+            "TAKES_TABLE": names.takes_table,
+            **_provider_variables(around, provider),
+        },
+        (
+            around.table(names.nodes_table, "GetItem", "UpdateItem", "ConditionCheckItem"),
+            around.table(names.takes_table, "GetItem", "UpdateItem", "PutItem"),
+            *around.readable(),
+            around.objects(_WRITE, f"{_TAKES_FOLDER}/*", "The key holds the purchase and its attempt."),
+            around.secret(names.secret(provider)),
+        ),
+    )
+
+
+def _elevenlabs_submitter(around: Surroundings) -> Needs:
+    return _buyer(around, "elevenlabs")
+
+
+def _elevenlabs_poller(around: Surroundings) -> Needs:
+    needs, queue = _buyer(around, "elevenlabs"), around.names.scheduling_queue
+    return Needs(
+        {**needs.variables, "SCHEDULING_QUEUE_URL": around.queue_urls[queue]},
+        (*needs.allowed, around.send(queue)),
+    )
+
+
+def _scheduler(around: Surroundings) -> Needs:
+    names = around.names
+    return Needs(
+        {
+            "NODES_TABLE": names.nodes_table,
+            "NODE_MACHINE_ARN": around.machine(names.node_machine),
+            "PIPELINE_MACHINE_ARN": around.machine(names.pipeline_machine),
+            "STALE_AFTER_SECONDS": str(around.settings.stale_after_seconds),
+            "EVENT_BUS": _EVENT_BUS,
+        },
+        (
+            around.table(names.nodes_table, "GetItem", "Query", "UpdateItem", "ConditionCheckItem"),
+            around.start(names.node_machine),
+            around.start(names.pipeline_machine),
+            Allow(
+                ["events:PutEvents"],
+                [around.arn("events", f"event-bus/{_EVENT_BUS}")],
+                conditions={"StringEquals": {"events:source": EVENT_SOURCE}},
+            ),
+        ),
+    )
+
+
+def _sweeper(around: Surroundings) -> Needs:
+    names = around.names
+    queues = {provider: names.provider_queue(provider) for provider in PROVIDERS}
+    return Needs(
+        {
+            "NODES_TABLE": names.nodes_table,
+            "TAKES_TABLE": names.takes_table,
+            "SCHEDULING_QUEUE_URL": around.queue_urls[names.scheduling_queue],
+            **{f"{provider.upper()}_QUEUE_URL": around.queue_urls[queue] for provider, queue in queues.items()},
+        },
+        (
+            around.index(names.nodes_table, "active"),
+            around.index(names.takes_table, "open"),
+            *(around.send(queue) for queue in (names.scheduling_queue, *queues.values())),
+        ),
+    )
+
+
+def _webhook_receiver(around: Surroundings) -> Needs:
+    names = around.names
+    records = around.table(names.takes_table, "PutItem")
+    variables = {"TAKES_TABLE": names.takes_table}
+    for provider in PROVIDERS:
+        variables[f"{provider.upper()}_WEBHOOK_SECRET"] = names.webhook_secret(provider)
+        variables[f"{provider.upper()}_QUEUE_URL"] = around.queue_urls[names.provider_queue(provider)]
+    return Needs(
+        variables,
+        (
+            # The one function that anybody on the internet can call writes its own records and nothing else.
+            Allow(
+                records.actions,
+                records.resources,
+                conditions={
+                    "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [_WEBHOOK_RECORDS]},
+                    "Null": {"dynamodb:LeadingKeys": "false"},
+                },
+            ),
+            *(around.send(names.provider_queue(provider)) for provider in PROVIDERS),
+            *(around.secret(names.webhook_secret(provider)) for provider in PROVIDERS),
+        ),
+    )
+
+
+def _pipeline_starter(around: Surroundings) -> Needs:
+    names = around.names
+    return Needs(
+        {"NODES_TABLE": names.nodes_table, "PIPELINE_MACHINE_ARN": around.machine(names.pipeline_machine)},
+        (
+            around.table(names.nodes_table, "GetItem", "UpdateItem"),
+            around.start(names.pipeline_machine),
+        ),
+    )
+
+
+def _error_callback(around: Surroundings) -> Needs:
+    return Needs(_callback_variables(around), (around.secret(around.names.callback_secret),))
+
+
+def _callback_variables(around: Surroundings) -> dict[str, str]:
+    return {
+        "CALLBACK_HOSTS": ",".join(around.settings.callback_hosts),
+        "CALLBACK_SECRET": around.names.callback_secret,
+    }
+
+
+def _provider_variables(around: Surroundings, provider: str) -> dict[str, str]:
+    options, prefix = around.settings.provider(provider), provider.upper()
+    variables = {
+        "MODE": options.mode,
+        "BASE_URL": options.base_url,
+        "SECRET": around.names.secret(provider),
+        "ACCOUNT": options.account,
+        "POLL_INTERVAL_SECONDS": f"{options.poll_interval_seconds:g}",
+        "POLL_LIMIT": str(options.rounds),
+        "SUBMIT_BUDGET_SECONDS": f"{options.submit_budget_seconds:g}",
+        "INDEXING_LAG_SECONDS": f"{options.indexing_lag_seconds:g}",
+    }
+    return {f"{prefix}_{name}": value for name, value in variables.items()}
+
+
+_NEEDS = {
+    "merger": _merger,
+    "audio_mixer": _audio_mixer,
+    "elevenlabs_submitter": _elevenlabs_submitter,
+    "elevenlabs_poller": _elevenlabs_poller,
+    "scheduler": _scheduler,
+    "sweeper": _sweeper,
+    "webhook_receiver": _webhook_receiver,
+    "pipeline_starter": _pipeline_starter,
+    "error_callback": _error_callback,
+}

@@ -1,0 +1,304 @@
+"""The settings of the three environments, read from the context of `cdk.json` and checked whole.
+
+`cdk.json` holds `"environments": {"development": {…}, "staging": {…}, "production": {…}}`; `-c environment=NAME` chooses
+one. `-c overrides='{"bucket": {"create": true}}'` (JSON, or an object in the context) is laid over the chosen
+environment's settings, object by object, and checked the same way: for a trial or a test, nothing to edit.
+
+Wrong settings raise SettingsError with one sentence per problem. Nothing here asks AWS or the network.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from video_production.settings import ENVIRONMENTS, PROVIDERS, ROLES, Mode
+
+__all__ = [
+    "DEFAULT_ENVIRONMENT",
+    "Api",
+    "Bucket",
+    "EnvironmentSettings",
+    "ExistingVpc",
+    "NewVpc",
+    "ProviderOptions",
+    "SettingsError",
+    "Tables",
+    "read_settings",
+]
+
+DEFAULT_ENVIRONMENT = "development"
+_OWN = "own"
+"""The type of the problems whose sentence is written here."""
+_SUBMIT_RESERVE = 30
+"""Seconds that the submitter keeps for recording what became of a request."""
+
+
+class SettingsError(Exception):
+    """Settings that can't be deployed; `problems` holds one sentence each."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def _keys_of(known: tuple[str, ...], what: str) -> AfterValidator:
+    def check(given: dict[str, Any]) -> dict[str, Any]:
+        for key in given:
+            if key not in known:
+                raise PydanticCustomError(_OWN, f"'{key}' is no {what}; there are {_listed(known)}")
+        return given
+
+    return AfterValidator(check)
+
+
+class _Section(BaseModel):
+    """A group of settings: strict types, no unknown keys, frozen. A field's description says what is allowed."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+BucketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+HostName = Annotated[str, Field(pattern=r"^(localhost|127\.0\.0\.1|([a-z0-9-]+\.)+[a-z]{2,})$")]
+Zone = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
+
+
+class Bucket(_Section):
+    """The video bucket."""
+
+    name: BucketName = Field(description="a bucket name: 3 to 63 lower-case letters, digits, dots and hyphens")
+    create: bool = Field(False, description="true (the stack creates the bucket) or false (it exists already)")
+    versioning: bool = Field(False, description="true or false; it only counts for a bucket that the stack creates")
+    expire_old_versions_after_days: int | None = Field(
+        30, ge=1, le=3650, description="null or whole days from 1 to 3650"
+    )
+    expire_intermediates_after_days: int | None = Field(
+        None, ge=1, le=3650, description="null (they stay) or whole days from 1 to 3650"
+    )
+    readable: tuple[BucketName, ...] = Field((), description="a list of names of further buckets that may be read")
+
+
+class NewVpc(_Section):
+    """A VPC that the stack creates."""
+
+    kind: Literal["new"] = Field(description="'new' or 'existing'")
+    cidr: str = Field(
+        "10.20.0.0/16",
+        pattern=r"^(\d{1,3}\.){3}\d{1,3}/(1[6-9]|2[0-4])$",
+        description="an IPv4 range between /16 and /24, such as '10.20.0.0/16'",
+    )
+    zones: tuple[Zone, ...] = Field(min_length=1, max_length=3, description="a list of 1 to 3 availability zones")
+    nat_gateways: int = Field(1, ge=1, le=3, description="a number from 1 to 3; the providers are reached through them")
+
+    @model_validator(mode="after")
+    def _gateways_fit(self) -> Self:
+        if self.nat_gateways > len(self.zones):
+            raise PydanticCustomError(_OWN, "nat_gateways must not be larger than the number of zones")
+        return self
+
+
+class ExistingVpc(_Section):
+    """A VPC that exists, described by its ids so that nothing has to be looked up."""
+
+    kind: Literal["existing"] = Field(description="'new' or 'existing'")
+    id: str = Field(pattern=r"^vpc-[0-9a-f]{8,17}$", description="a VPC's id, such as 'vpc-0123456789abcdef0'")
+    zones: tuple[Zone, ...] = Field(min_length=1, description="a list of availability zones, one per subnet")
+    private_subnets: tuple[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]{8,17}$")], ...] = Field(
+        min_length=1, description="a list of subnet ids, one per zone, with a way to the internet through NAT"
+    )
+
+    @model_validator(mode="after")
+    def _subnets_fit(self) -> Self:
+        if len(self.zones) != len(self.private_subnets):
+            raise PydanticCustomError(_OWN, "zones and private_subnets must have the same length")
+        return self
+
+
+_VPC_KINDS: dict[Any, type[BaseModel]] = {"new": NewVpc, "existing": ExistingVpc}
+
+
+class ProviderOptions(_Section):
+    """How the functions talk to one provider. Times in seconds."""
+
+    mode: Mode = Field("live", description="'live' or 'draft' (a stand-in at base_url)")
+    base_url: str = Field(
+        "",
+        pattern=r"^($|https://[^\s/]+|http://(127\.0\.0\.1|localhost)(:\d+)?(/|$))",
+        description="'' (the provider's own address) or an https:// address",
+    )
+    account: str = Field("default", min_length=1, max_length=64, description="a name for the account, 1 to 64 letters")
+    poll_interval_seconds: float = Field(10, ge=1, le=300, description="a number from 1 to 300")
+    poll_limit: int = Field(60, ge=1, le=2000, description="a whole number from 1 to 2000")
+    poll_deadline_seconds: float | None = Field(
+        None, ge=1, le=86400, description="null or a number from 1 to 86400; it shortens poll_limit"
+    )
+    submit_budget_seconds: float = Field(
+        240,
+        ge=10,
+        le=ROLES["elevenlabs_submitter"].timeout - _SUBMIT_RESERVE,
+        description=f"a number from 10 to {ROLES['elevenlabs_submitter'].timeout - _SUBMIT_RESERVE}",
+    )
+    indexing_lag_seconds: float = Field(60, ge=0, le=3600, description="a number from 0 to 3600")
+
+    @model_validator(mode="after")
+    def _draft_has_an_address(self) -> Self:
+        if self.mode == "draft" and not self.base_url:
+            raise PydanticCustomError(_OWN, "mode 'draft' needs base_url, the stand-in's address")
+        return self
+
+    @property
+    def rounds(self) -> int:
+        """How often a job is looked at before its node gives up: `poll_limit`, or what fits into the deadline."""
+        if self.poll_deadline_seconds is None:
+            return self.poll_limit
+        return max(1, min(self.poll_limit, int(self.poll_deadline_seconds / self.poll_interval_seconds)))
+
+
+class Tables(_Section):
+    """Both DynamoDB tables."""
+
+    removal: Literal["retain", "destroy"] = Field(
+        "retain", description="'retain' (they outlive the stack) or 'destroy'"
+    )
+    deletion_protection: bool = Field(True, description="true or false")
+
+
+class Api(_Section):
+    """The HTTP API's throttle, for all routes together."""
+
+    requests_per_second: float = Field(20, ge=1, le=10000, description="a number from 1 to 10000")
+    burst: int = Field(40, ge=1, le=5000, description="a whole number from 1 to 5000")
+
+
+_Providers = Annotated[dict[str, ProviderOptions], _keys_of(PROVIDERS, "provider")]
+_Megabytes = Annotated[int, Field(ge=128, le=10240)]
+_Concurrency = Annotated[int, Field(ge=1, le=10000)]
+
+
+class EnvironmentSettings(_Section):
+    """Everything that differs between environments."""
+
+    environment: Literal["development", "staging", "production"]
+    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="an AWS region, such as 'us-east-1'")
+    bucket: Bucket = Field(description="an object with the settings of the video bucket")
+    alarm_email: str | None = Field(
+        None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", description="null or the e-mail address that gets the alarms"
+    )
+    vpc: Annotated[NewVpc | ExistingVpc, Field(discriminator="kind")] | None = Field(
+        None, description="null, or an object whose kind is 'new' or 'existing'"
+    )
+    architecture: Literal["x86_64", "arm64"] = Field("arm64", description="'x86_64' or 'arm64'")
+    memory: Annotated[dict[str, _Megabytes], _keys_of(tuple(ROLES), "function")] = Field(
+        {}, description="megabytes per function, whole numbers from 128 to 10240"
+    )
+    reserved_concurrency: Annotated[dict[str, _Concurrency], _keys_of(tuple(ROLES), "function")] = Field(
+        {}, description="simultaneous invocations per function, whole numbers from 1 to 10000"
+    )
+    callback_hosts: tuple[HostName, ...] = Field(
+        (), description="a list of host names that callbacks may be sent to, without https:// and path"
+    )
+    providers: _Providers = Field({}, description="an object with one object of options per provider")
+    tables: Tables = Field(Tables(), description="an object with the settings of the tables")
+    api: Api = Field(Api(), description="an object with the throttle of the HTTP API")
+    stale_after_seconds: int = Field(120, ge=30, le=3600, description="a whole number from 30 to 3600")
+    daily_spend_alarm_usd: float = Field(50, gt=0, description="a number of US dollars above 0")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="'DEBUG', 'INFO', 'WARNING' or 'ERROR'"
+    )
+    log_execution_data: bool = Field(
+        False, description="true or false: whether the machines log what their states pass on"
+    )
+
+    def provider(self, name: str) -> ProviderOptions:
+        return self.providers.get(name) or ProviderOptions()
+
+    def memory_of(self, role: str) -> int:
+        """The memory of a function in MB."""
+        return self.memory.get(role, ROLES[role].memory)
+
+    @model_validator(mode="after")
+    def _zones_lie_in_the_region(self) -> Self:
+        for zone in self.vpc.zones if self.vpc else ():
+            if zone[:-1] != self.region:
+                raise PydanticCustomError(_OWN, f"vpc.zones: '{zone}' does not lie in {self.region}")
+        return self
+
+
+def read_settings(environments: Any, environment: Any = None, overrides: Any = None) -> EnvironmentSettings:
+    """The settings of `environment`, with `overrides` (a mapping or its JSON) laid over them.
+
+    `environments` is the object of that name in the context. Raises SettingsError with every problem.
+    """
+    environment = environment or DEFAULT_ENVIRONMENT
+    if environment not in ENVIRONMENTS:
+        raise SettingsError((f"There is no environment '{environment}'; there are {_listed(ENVIRONMENTS)}.",))
+    if not isinstance(environments, Mapping) or not isinstance(environments.get(environment), Mapping):
+        raise SettingsError((f"cdk.json: context.environments lacks an object with the settings of '{environment}'.",))
+    raw = {**_laid_over(environments[environment], _parsed(overrides)), "environment": environment}
+    try:
+        return EnvironmentSettings.model_validate_json(json.dumps(raw))
+    except ValidationError as error:
+        raise SettingsError(tuple(_sentence(environment, problem) for problem in error.errors())) from None
+
+
+def _parsed(overrides: Any) -> Mapping[str, Any]:
+    if isinstance(overrides, str):
+        try:
+            overrides = json.loads(overrides)
+        except ValueError:
+            overrides = ...
+    if overrides is not None and not isinstance(overrides, Mapping):
+        raise SettingsError(('overrides must be a JSON object, such as -c overrides=\'{"log_level": "DEBUG"}\'.',))
+    return overrides or {}
+
+
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _laid_over(below[key], value)
+        for key, value in above.items()
+        if isinstance(value, Mapping) and isinstance(below.get(key), Mapping)
+    }
+    return {**below, **above, **both}
+
+
+def _sentence(environment: str, problem: Any) -> str:
+    """One of pydantic's problems as a sentence: environment, key, what is allowed there."""
+    sections: list[type[BaseModel]] = [EnvironmentSettings]
+    path: list[str] = []
+    allowed = ""
+    for step in problem["loc"]:
+        around = sections
+        if step in _VPC_KINDS and path == ["vpc"]:
+            sections = [_VPC_KINDS[step]]
+            continue
+        path.append(str(step))
+        field = next((each.model_fields[step] for each in sections if step in each.model_fields), None)
+        if field:
+            sections, allowed = _sections_in(field.annotation), field.description or ""
+    where, key = f"Settings of '{environment}': ", ".".join(path)
+    if problem["type"] == "extra_forbidden":
+        return f"{where}{key} is not a setting; there are {_listed(_keys(around))}."
+    if problem["type"] == "missing":
+        return f"{where}{key} is missing; it must be {allowed}."
+    if problem["type"] == _OWN:
+        return f"{where}{key + ': ' if key else ''}{problem['msg']}."
+    return f"{where}{key} is {json.dumps(problem['input'])}; it must be {allowed}."
+
+
+def _sections_in(annotation: Any) -> list[type[BaseModel]]:
+    """The sections that a field may hold, however deep in its type."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [section for part in get_args(annotation) for section in _sections_in(part)]
+
+
+def _keys(sections: list[type[BaseModel]]) -> tuple[str, ...]:
+    return tuple(key for section in sections for key in section.model_fields if key != "environment")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
