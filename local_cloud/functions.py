@@ -10,9 +10,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from video_production.metrics import NAMESPACE
 from video_production.settings import LOCAL, Names
+from video_production.settings import ROLES as _ROLES
 
-__all__ = ["ACCOUNT", "NAMES", "REGION", "ROLES", "Endpoints", "Function", "functions", "machine_arn"]
+__all__ = ["ACCOUNT", "NAMES", "REGION", "ROLES", "Endpoints", "Function", "functions", "machine_arn", "queue_url"]
 
 ACCOUNT = "123456789012"
 """moto's account."""
@@ -21,7 +23,11 @@ NAMES = Names(LOCAL)
 ACCESS_KEY = "local"
 SECRET_KEY = "local"
 
-ROLES = ("merger", "audio_mixer", "elevenlabs_submitter", "elevenlabs_poller", "scheduler")
+ROLES = tuple(_ROLES)
+
+DRAFT_TIMEOUTS = {"elevenlabs_submitter": 20.0}
+"""Seconds that suffice where the provider is a stand-in: after a kill, a request's fate is known that much sooner."""
+CONCURRENCY = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,8 @@ class Endpoints:
     aws: str
     s3: str
     stand_ins: Mapping[str, str] = field(default_factory=dict)
+    api: str = ""
+    """The HTTP API: webhooks, starting a pipeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,7 @@ class Function:
     timeout: float
     concurrency: int
     environment: Mapping[str, str]
+    version: str = "$LATEST"
 
     @property
     def arn(self) -> str:
@@ -57,22 +66,24 @@ def machine_arn(name: str) -> str:
     return f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}"
 
 
+def queue_url(endpoints: Endpoints, name: str) -> str:
+    return f"{endpoints.aws}/{ACCOUNT}/{name}"
+
+
 def functions(endpoints: Endpoints, live: frozenset[str] = frozenset()) -> dict[str, Function]:
     """Role → function. `live` names the providers that are the real ones; the others are stand-ins."""
-    environment = {**_aws(endpoints), **_settings(), **_elevenlabs(endpoints, "elevenlabs" in live)}
-    submit_timeout = 300.0 if "elevenlabs" in live else 20.0
+    environment = {**_aws(endpoints), **_settings(endpoints), **_elevenlabs(endpoints, "elevenlabs" in live)}
     media = max(2, (os.cpu_count() or 2) // 2)
-
-    def function(role: str, memory_mb: int, timeout: float, concurrency: int) -> Function:
-        own = {**environment, "POWERTOOLS_SERVICE_NAME": role}
-        return Function(NAMES.function(role), f"functions.{role}.handler.handler", memory_mb, timeout, concurrency, own)
-
     return {
-        "merger": function("merger", 3008, 900.0, media),
-        "audio_mixer": function("audio_mixer", 3008, 900.0, media),
-        "elevenlabs_submitter": function("elevenlabs_submitter", 512, submit_timeout, 4),
-        "elevenlabs_poller": function("elevenlabs_poller", 512, 150.0, 4),
-        "scheduler": function("scheduler", 512, 30.0, 4),
+        role.name: Function(
+            name=NAMES.function(role.name),
+            handler=role.handler,
+            memory_mb=role.memory,
+            timeout=float(role.timeout) if "elevenlabs" in live else DRAFT_TIMEOUTS.get(role.name, float(role.timeout)),
+            concurrency=media if role.ffmpeg else CONCURRENCY,
+            environment={**environment, "POWERTOOLS_SERVICE_NAME": role.name},
+        )
+        for role in _ROLES.values()
     }
 
 
@@ -85,7 +96,7 @@ def _aws(endpoints: Endpoints) -> dict[str, str]:
     }
 
 
-def _settings() -> dict[str, str]:
+def _settings(endpoints: Endpoints) -> dict[str, str]:
     return {
         "JIKI_ENVIRONMENT": NAMES.environment,
         "NODES_TABLE": NAMES.nodes_table,
@@ -94,17 +105,23 @@ def _settings() -> dict[str, str]:
         "PIPELINE_MACHINE_ARN": machine_arn(NAMES.pipeline_machine),
         "STALE_AFTER_SECONDS": "2",
         "CALLBACK_HOSTS": "127.0.0.1,localhost",
-        "CALLBACK_SECRET": "local-callback-secret",
-        "POWERTOOLS_METRICS_NAMESPACE": "JikiVideo",
+        "CALLBACK_SECRET": NAMES.callback_secret,
+        "SCHEDULING_QUEUE_URL": queue_url(endpoints, NAMES.scheduling_queue),
+        "EVENT_BUS": "default",
+        "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
     }
 
 
 def _elevenlabs(endpoints: Endpoints, live: bool) -> dict[str, str]:
-    secret = {"ELEVENLABS_SECRET": NAMES.secret("elevenlabs")}
+    always = {
+        "ELEVENLABS_SECRET": NAMES.secret("elevenlabs"),
+        "ELEVENLABS_WEBHOOK_SECRET": NAMES.webhook_secret("elevenlabs"),
+        "ELEVENLABS_QUEUE_URL": queue_url(endpoints, NAMES.provider_queue("elevenlabs")),
+    }
     if live:
-        return {**secret, "ELEVENLABS_MODE": "live"}
+        return {**always, "ELEVENLABS_MODE": "live"}
     return {
-        **secret,
+        **always,
         "ELEVENLABS_MODE": "draft",
         "ELEVENLABS_BASE_URL": endpoints.stand_ins.get("elevenlabs", ""),
         "ELEVENLABS_POLL_INTERVAL_SECONDS": "1",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -42,7 +43,8 @@ class LambdaHost:
     """Runs `functions` (by name).
 
     `code_roots` go on Python's path; `watched` are the folders whose files count as source code; `layer_bin` holds the
-    layers' executables; `folder` is for the sandboxes' files. `runtime` is chosen by what is installed.
+    layers' executables; `folder` is for the sandboxes' files. `runtime` is chosen by what is installed. `python` starts
+    the interpreter.
     """
 
     def __init__(
@@ -55,9 +57,10 @@ class LambdaHost:
         layer_bin: Path | None,
         logs: LogSink,
         runtime: str | None = None,
+        python: tuple[str, ...] = (sys.executable,),
     ) -> None:
         runtime = runtime or ("aws" if find_spec("awslambdaric") and find_spec("runtime_client") else "plain")
-        self._settings = SandboxSettings(code_roots, folder, layer_bin, runtime)
+        self._settings = SandboxSettings(code_roots, folder, layer_bin, runtime, python)
         self._watched = watched
         self._logs = logs
         self._api = RuntimeApi()
@@ -73,8 +76,11 @@ class LambdaHost:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def invoke(self, name: str, payload: bytes) -> Outcome:
-        """Run function `name` on an event and wait for it. Raises KeyError for an unknown function, HostClosed."""
+    def invoke(self, name: str, payload: bytes, request_id: str = "") -> Outcome:
+        """Run function `name` on an event and wait for it. Raises KeyError for an unknown function, HostClosed.
+
+        `request_id` is for a caller who told it to somebody already; otherwise there is a new one.
+        """
         pool = self._pools[name]
         try:
             sandbox = pool.acquire(self._stamp())
@@ -83,7 +89,7 @@ class LambdaHost:
             return Outcome(json.dumps({"errorType": "OperatorError", "errorMessage": why}).encode(), failed=True)
         self._busy.add(sandbox)
         try:
-            outcome = self._run(sandbox, payload)
+            outcome = self._run(sandbox, payload, request_id or str(uuid.uuid4()))
         finally:
             self._busy.discard(sandbox)
             pool.release(sandbox, self._stamp())
@@ -109,9 +115,8 @@ class LambdaHost:
     def _stamp(self) -> int:
         return code_stamp(self._watched)
 
-    def _run(self, sandbox: Sandbox, payload: bytes) -> Outcome:
-        request_id = str(uuid.uuid4())
-        self._write(sandbox, [f"START RequestId: {request_id} Version: $LATEST"])
+    def _run(self, sandbox: Sandbox, payload: bytes, request_id: str) -> Outcome:
+        self._write(sandbox, [f"START RequestId: {request_id} Version: {sandbox.function.version}"])
         outcome, seconds = sandbox.run(request_id, payload)
         printed = sandbox.output.read(final=True)
         if outcome.platform_error:

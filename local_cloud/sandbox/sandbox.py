@@ -37,13 +37,14 @@ class SandboxSettings:
     """What all sandboxes of a host share.
 
     `code_roots` are put on Python's path; `layer_bin` goes first on PATH (None: no layer); `folder` holds one folder
-    per sandbox; `runtime` is `aws` (awslambdaric) or `plain`.
+    per sandbox; `runtime` is `aws` (awslambdaric) or `plain`; `python` is the command that starts the interpreter.
     """
 
     code_roots: tuple[Path, ...]
     folder: Path
     layer_bin: Path | None
     runtime: str
+    python: tuple[str, ...] = (sys.executable,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Sandbox:
         self.function = function
         self.stamp = stamp
         """The state of the source code that was loaded."""
-        self.log_stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{self.id}"
+        self.log_stream = f"{datetime.now(UTC):%Y/%m/%d}/[{function.version}]{self.id}"
         self.peak_memory = 0
         self._api = api
         self._folder = settings.folder / self.id
@@ -81,7 +82,7 @@ class Sandbox:
         api.register(self.id, self)
         with (self._folder / "output").open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-u", str(_LIFELINE), str(_HERE / f"{settings.runtime}_runtime.py")],
+                [*settings.python, "-P", "-u", str(_LIFELINE), str(_HERE / f"{settings.runtime}_runtime.py")],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -114,7 +115,7 @@ class Sandbox:
             "AWS_LAMBDA_RUNTIME_API": self._api.address(self.id),
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_VERSION": function.version,
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
             "AWS_LAMBDA_LOG_STREAM_NAME": self.log_stream,
