@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help demo test test-kills bench-concat lint format lock clean
+.PHONY: help demo test test-kills bench-concat bench-imports layer bundles lint format lock clean
 
 .PHONY: setup
 setup:
@@ -25,6 +25,17 @@ test-kills: setup  ## kill everything at every stage, for both ElevenLabs ways (
 bench-concat: setup  ## compare our merge with FFmpeg's concat on the example lesson's clips
 	@$(BIN)/python -m benchmarks.concat_table
 
+bench-imports: setup  ## compare the functions' cold imports with `import boto3`
+	@$(BIN)/python -m benchmarks.cold_imports
+
+layer:  ## build the FFmpeg layer for both architectures
+	@$(PYTHON) tools/set_up.py deploy
+	@$(BIN)/python -m tools.bundles layer
+
+bundles:  ## build the layer and every function's package, and print their sizes
+	@$(PYTHON) tools/set_up.py deploy
+	@$(BIN)/python -m tools.bundles
+
 lint: setup  ## ruff and the strict type checker
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -38,5 +49,5 @@ lock:  ## pin the dependencies of pyproject.toml anew (hashes, no addresses)
 	@$(PYTHON) tools/lock.py
 
 clean:  ## remove everything that set-up, tests and local runs made
-	rm -rf .venv .jiki-video .pytest_cache .mypy_cache .ruff_cache .hypothesis examples/*/output
+	rm -rf .venv node_modules build cdk.out .jiki-video .pytest_cache .mypy_cache .ruff_cache .hypothesis examples/*/output
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -43,8 +43,13 @@ _KEPT_METADATA = re.compile(r"\.dist-info/(METADATA|licenses/.+|LICEN[CS]E[^/]*|
 """Licences must travel with the code; scanners for known weaknesses read METADATA."""
 
 
-def bundle(role: str, *, architecture: Target = "x86_64") -> Path:
-    """The folder with the package of the function `role`. Raises OperatorError: what is missing, and what to do."""
+def bundle(role: str, *, architecture: Target = "x86_64", python: str = LAMBDA_PYTHON) -> Path:
+    """The folder with the package of the function `role`. Raises OperatorError: what is missing, and what to do.
+
+    `python` is the version of the runtime that the package is meant for; the set-up fetches packages for one.
+    """
+    if python != LAMBDA_PYTHON:
+        raise OperatorError(f"Bundles are made for Python {LAMBDA_PYTHON}, not {python}; see tools/set_up.py.")
     return Bundler(ROOT).bundle(role, architecture)
 
 
