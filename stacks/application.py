@@ -1,7 +1,7 @@
 """The CDK app around the stack: which environment, with whose code, checked by which rules.
 
-Context: `environments` (in cdk.json), `environment`, `overrides` (see stacks/settings.py) and `bundle_python`, the
-Python version that the packages are made for where they don't run on Lambda.
+Context: `environments` (in cdk.json), `environment`, `overrides` (see stacks/settings.py), and `bundle_for`: `lambda`,
+or `local` to package the functions for this machine's Python, where an emulator runs them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,10 @@ import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
 from stacks.assets import Assets, BundledAssets
-from stacks.functions import PYTHON
 from stacks.settings import EnvironmentSettings, SettingsError, read_settings
 from stacks.video_production_stack import VideoProductionStack
+from tools.bundles import Target
+from video_production.errors import OperatorError
 
 __all__ = ["add_environment", "context_of_checkout", "main"]
 
@@ -31,7 +31,7 @@ def main() -> int:
     app = cdk.App(context=context_of_checkout())
     try:
         add_environment(app)
-    except SettingsError as error:
+    except (SettingsError, OperatorError) as error:
         print(error, file=sys.stderr)
         return 1
     app.synth()
@@ -46,13 +46,19 @@ def context_of_checkout() -> dict[str, Any] | None:
     return context
 
 
-def add_environment(
-    app: cdk.App, assets: Callable[[EnvironmentSettings], Assets] | None = None
-) -> VideoProductionStack:
-    """Add the stack of the context's environment to `app`, under the rules of cdk-nag. Raises SettingsError."""
+def add_environment(app: cdk.App, assets: Assets | None = None) -> VideoProductionStack:
+    """Add the stack of the context's environment to `app`, under the rules of cdk-nag.
+
+    Raises SettingsError, and OperatorError when a package can't be made. `assets` replaces the packages.
+    """
     settings = read_settings(*(app.node.try_get_context(key) for key in ("environments", "environment", "overrides")))
-    python = app.node.try_get_context("bundle_python") or PYTHON
-    source = assets(settings) if assets else BundledAssets(architecture=settings.architecture, python=python)
-    stack = VideoProductionStack(app, settings=settings, assets=source)
+    stack = VideoProductionStack(app, settings=settings, assets=assets or BundledAssets(_target(app, settings)))
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return stack
+
+
+def _target(app: cdk.App, settings: EnvironmentSettings) -> Target:
+    chosen = app.node.try_get_context("bundle_for") or "lambda"
+    if chosen not in ("lambda", "local"):
+        raise SettingsError((f"bundle_for is '{chosen}'; it must be 'lambda' or 'local'.",))
+    return "local" if chosen == "local" else settings.architecture

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from aws_cdk import aws_lambda as lambda_
 
+from tools.bundles import Target, bundle, ffmpeg_layer
+
 __all__ = ["Assets", "BundledAssets"]
 
 
@@ -22,18 +24,13 @@ class Assets(Protocol):
 
 
 class BundledAssets:
-    """Packages made by `tools.bundles` for Lambda's platform; `python` is a version such as "3.13"."""
+    """Packages made by `tools.bundles`: for Lambda's `x86_64` or `arm64`, or for this machine (`local`)."""
 
-    def __init__(self, *, architecture: str, python: str) -> None:
-        self.architecture = architecture
-        self.python = python
+    def __init__(self, target: Target) -> None:
+        self.target: Target = target
 
     def code(self, role: str) -> lambda_.Code:
-        from tools.bundles import bundle
-
-        return lambda_.Code.from_asset(str(bundle(role, architecture=self.architecture, python=self.python)))
+        return lambda_.Code.from_asset(str(bundle(role, architecture=self.target)))
 
     def ffmpeg_layer(self) -> lambda_.Code:
-        from tools.bundles import ffmpeg_layer
-
-        return lambda_.Code.from_asset(str(ffmpeg_layer(self.architecture)))
+        return lambda_.Code.from_asset(str(ffmpeg_layer(self.target)))

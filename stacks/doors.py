@@ -54,7 +54,7 @@ class Doors(Construct):
             self,
             "FailedExecutions",
             rule_name=f"jiki-video-failed-executions-{names.environment}",
-            description="Executions that failed, timed out or were stopped: the scheduler writes down what they were for",
+            description="Executions that failed, timed out or were stopped: the scheduler writes it down",
             event_pattern=events.EventPattern(
                 source=["aws.states"],
                 detail_type=["Step Functions Execution Status Change"],

@@ -26,6 +26,8 @@ LIVE = "live"
 
 _RUNTIME = lambda_.Runtime.PYTHON_3_13
 _ARCHITECTURES = {"x86_64": lambda_.Architecture.X86_64, "arm64": lambda_.Architecture.ARM_64}
+_DEBUG, _INFO = lambda_.ApplicationLogLevel.DEBUG, lambda_.ApplicationLogLevel.INFO
+_EVERYWHERE = "X-Ray has no resource-level permission for sending traces, and Lambda has none for network interfaces."
 _INTERFACES = (
     "ec2:CreateNetworkInterface",
     "ec2:DescribeNetworkInterfaces",
@@ -91,6 +93,9 @@ class VideoFunction(Construct):
             },
             log_group=self.log_group,
             logging_format=lambda_.LoggingFormat.JSON,
+            # Lambda would drop what is below this level; the metrics travel in the log at INFO.
+            application_log_level_v2=_DEBUG if settings.log_level == "DEBUG" else _INFO,
+            system_log_level_v2=lambda_.SystemLogLevel.INFO,  # its reports tell how much memory was used
             tracing=lambda_.Tracing.ACTIVE,
             role=self.role.role,
             vpc=network.vpc,
@@ -167,7 +172,7 @@ def _basics(around: Surroundings, role: str) -> tuple[Allow, ...]:
         Allow(
             ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
             ["*"],
-            "X-Ray has no resource-level permission for sending traces, and Lambda has none for its network interfaces.",
+            _EVERYWHERE,
         ),
     )
 
@@ -178,7 +183,7 @@ def _network_permissions(function_arn: str) -> tuple[Allow, ...]:
         Allow(
             _INTERFACES,
             ["*"],
-            "X-Ray has no resource-level permission for sending traces, and Lambda has none for its network interfaces.",
+            _EVERYWHERE,
         ),
         Allow(
             _INTERFACES,

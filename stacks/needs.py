@@ -45,7 +45,8 @@ class Surroundings:
 
     def arn(self, service: str, resource: str) -> str:
         """An ARN in this account and region."""
-        return f"arn:{cdk.Aws.PARTITION}:{service}:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:{resource}"
+        stack = self.stack
+        return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{resource}"
 
     def table(self, name: str, *actions: str) -> Allow:
         return Allow([f"dynamodb:{action}" for action in actions], [self.arn("dynamodb", f"table/{name}")])
@@ -66,22 +67,22 @@ class Surroundings:
         return self.arn("states", f"stateMachine:{name}")
 
     def objects(self, actions: Sequence[str], keys: str, because: str) -> Allow:
-        return Allow(actions, [f"{self._bucket(self.settings.bucket.name)}/{keys}"], because)
+        return Allow(actions, [f"{self.bucket(self.settings.bucket.name)}/{keys}"], because)
 
     def readable(self) -> tuple[Allow, ...]:
         """Reading inputs: documents and direct callers name objects anywhere in the buckets that may be read.
 
         Without ListBucket, S3 answers "access denied" for an object that is not there.
         """
-        buckets = [self._bucket(name) for name in (self.settings.bucket.name, *self.settings.bucket.readable)]
+        buckets = [self.bucket(name) for name in (self.settings.bucket.name, *self.settings.bucket.readable)]
         because = "Inputs are named by documents and callers; they may lie anywhere in the buckets of the settings."
         return (
             Allow(_READ, [f"{bucket}/*" for bucket in buckets], because),
             Allow(["s3:ListBucket"], buckets),
         )
 
-    def _bucket(self, name: str) -> str:
-        return f"arn:{cdk.Aws.PARTITION}:s3:::{name}"
+    def bucket(self, name: str) -> str:
+        return f"arn:{self.stack.partition}:s3:::{name}"
 
 
 def needs_of(role: str, around: Surroundings) -> Needs:
@@ -91,7 +92,7 @@ def needs_of(role: str, around: Surroundings) -> Needs:
 
 def _merger(around: Surroundings) -> Needs:
     names = around.names
-    bought = f"arn:{cdk.Aws.PARTITION}:s3:::{around.settings.bucket.name}/{_TAKES_FOLDER}/*"
+    bought = f"{around.bucket(around.settings.bucket.name)}/{_TAKES_FOLDER}/*"
     return Needs(
         {"NODES_TABLE": names.nodes_table, **_callback_variables(around)},
         (
@@ -100,6 +101,7 @@ def _merger(around: Surroundings) -> Needs:
             around.objects(_WRITE, "*", "A direct caller names the key of the merged video."),
             Allow(_WRITE, [bought], effect=iam.Effect.DENY),  # a direct caller must not replace what was bought
             around.secret(names.callback_secret),
+            around.send(names.failed_merges_queue),  # Lambda sends there what ended without an answer, as this role
         ),
     )
 
@@ -190,7 +192,7 @@ def _sweeper(around: Surroundings) -> Needs:
 
 def _webhook_receiver(around: Surroundings) -> Needs:
     names = around.names
-    records = around.table(names.takes_table, "PutItem")
+    records = around.table(names.takes_table, "GetItem", "PutItem")
     variables = {"TAKES_TABLE": names.takes_table}
     for provider in PROVIDERS:
         variables[f"{provider.upper()}_WEBHOOK_SECRET"] = names.webhook_secret(provider)
@@ -198,7 +200,7 @@ def _webhook_receiver(around: Surroundings) -> Needs:
     return Needs(
         variables,
         (
-            # The one function that anybody on the internet can call writes its own records and nothing else.
+            # The one function that anybody on the internet can call reaches its own records and nothing else.
             Allow(
                 records.actions,
                 records.resources,
@@ -216,9 +218,14 @@ def _webhook_receiver(around: Surroundings) -> Needs:
 def _pipeline_starter(around: Surroundings) -> Needs:
     names = around.names
     return Needs(
-        {"NODES_TABLE": names.nodes_table, "PIPELINE_MACHINE_ARN": around.machine(names.pipeline_machine)},
+        {
+            "NODES_TABLE": names.nodes_table,
+            "TAKES_TABLE": names.takes_table,
+            "PIPELINE_MACHINE_ARN": around.machine(names.pipeline_machine),
+        },
         (
-            around.table(names.nodes_table, "GetItem", "UpdateItem"),
+            around.table(names.nodes_table, "GetItem", "UpdateItem", "Query"),
+            around.table(names.takes_table, "GetItem"),
             around.start(names.pipeline_machine),
         ),
     )
@@ -242,6 +249,7 @@ def _provider_variables(around: Surroundings, provider: str) -> dict[str, str]:
         "BASE_URL": options.base_url,
         "SECRET": around.names.secret(provider),
         "ACCOUNT": options.account,
+        "WEBHOOKS": "on" if options.webhooks else "off",
         "POLL_INTERVAL_SECONDS": f"{options.poll_interval_seconds:g}",
         "POLL_LIMIT": str(options.rounds),
         "SUBMIT_BUDGET_SECONDS": f"{options.submit_budget_seconds:g}",

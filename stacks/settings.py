@@ -1,7 +1,7 @@
 """The settings of the three environments, read from the context of `cdk.json` and checked whole.
 
-`cdk.json` holds `"environments": {"development": {…}, "staging": {…}, "production": {…}}`; `-c environment=NAME` chooses
-one. `-c overrides='{"bucket": {"create": true}}'` (JSON, or an object in the context) is laid over the chosen
+`cdk.json` holds `"environments": {"development": {…}, "staging": {…}, "production": {…}}`; `-c environment=NAME`
+chooses one. `-c overrides='{"bucket": {"create": true}}'` (JSON, or an object in the context) is laid over the chosen
 environment's settings, object by object, and checked the same way: for a trial or a test, nothing to edit.
 
 Wrong settings raise SettingsError with one sentence per problem. Nothing here asks AWS or the network.
@@ -143,6 +143,10 @@ class ProviderOptions(_Section):
         description=f"a number from 10 to {ROLES['elevenlabs_submitter'].timeout - _SUBMIT_RESERVE}",
     )
     indexing_lag_seconds: float = Field(60, ge=0, le=3600, description="a number from 0 to 3600")
+
+    webhooks: bool = Field(
+        False, description="true (jobs ask for a webhook, once `webhooks register` has subscribed) or false"
+    )
 
     @model_validator(mode="after")
     def _draft_has_an_address(self) -> Self:

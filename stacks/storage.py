@@ -55,6 +55,6 @@ class VideoBucket(Construct):
         )
         acknowledge(
             bucket,
-            {"AwsSolutions-S1": "Access logs would need a second bucket; CloudTrail data events serve who wants them."},
+            {"AwsSolutions-S1": "Access logs would need a second bucket; CloudTrail's data events tell the same."},
         )
         return bucket

@@ -10,6 +10,7 @@ from stacks.assets import Assets
 from stacks.doors import Doors
 from stacks.functions import Functions
 from stacks.machines import Machines
+from stacks.monitoring import Monitoring
 from stacks.needs import Surroundings
 from stacks.network import Network
 from stacks.queues import Queues
@@ -57,7 +58,32 @@ class VideoProductionStack(cdk.Stack):
             self, "Doors", names=names, functions=self.functions, machines=self.machines, queues=self.queues
         )
         self.http = HttpDoor(self, "Http", names=names, settings=settings.api, functions=self.functions)
+        self.monitoring = self._monitoring()
         self._outputs()
+
+    def _monitoring(self) -> Monitoring:
+        return Monitoring(
+            self,
+            "Monitoring",
+            settings=self.settings,
+            names=self.names,
+            functions={role: each.function for role, each in self.functions.by_role.items()},
+            machines={
+                "pipeline": self.machines.pipeline_machine.machine,
+                "node": self.machines.node_machine.machine,
+            },
+            queues={
+                name: queue
+                for pair in self.queues.all
+                for name, queue in (
+                    (pair.name, pair.queue),
+                    (Names.dead_letters(pair.name), pair.dead_letters),
+                )
+            },
+            tables={"nodes": self.tables.nodes, "takes": self.tables.takes},
+            api=self.http.api,
+            bucket_name=self.storage.name,
+        )
 
     def _outputs(self) -> None:
         merger = self.functions["merger"].function
@@ -76,6 +102,8 @@ class VideoProductionStack(cdk.Stack):
             "ElevenLabsSecret": (self.names.secret("elevenlabs"), "Secret with the API key"),
             "ElevenLabsWebhookSecret": (self.names.webhook_secret("elevenlabs"), "Secret that signs webhooks"),
             "CallbackSecret": (self.names.callback_secret, "Secret that signs callbacks"),
+            "AlarmTopicArn": (self.monitoring.topic.topic_arn, "Where the alarms are told"),
+            "DashboardName": (self.names.dashboard, "The dashboard"),
         }
         for id, (value, description) in outputs.items():
             self.export(id, value, description)
