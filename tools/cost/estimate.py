@@ -1,0 +1,206 @@
+"""From what a lesson used on a laptop to what it costs on AWS: pure arithmetic, every assumption in one place."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.cost.usage import POLL_TRANSITIONS, WATCH_TRANSITIONS, FunctionUse, Usage
+from video_production.settings import ROLES
+
+__all__ = ["Assumed", "Line", "Prices", "function_usd", "lesson_lines", "merge_usd", "wait_usd"]
+
+_GB = 1_000_000_000
+_FULL_CPU_MB = 1769
+"""Memory at which a function has one whole vCPU; less memory, less CPU. Source: "Lambda quotas", developer guide."""
+_FREE_TMP_MB = 512
+_MACHINE_EVENT = 500
+"""Bytes of one line in a state machine's log without execution data."""
+_DAYS_OF_LOGS = 14 / 30
+_MONTH = 30
+
+
+class Prices:
+    """The dated price table. `of(key, quantity)` is in US dollars."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self.date: str = data["date"]
+        self.region: str = data["region"]
+        self.rows: Mapping[str, Mapping[str, Any]] = data["prices"]
+
+    @classmethod
+    def load(cls) -> Prices:
+        return cls(json.loads((Path(__file__).parent / "prices.json").read_text("utf-8")))
+
+    def of(self, key: str, quantity: float) -> float:
+        row = self.rows[key]
+        return float(row["usd"]) * quantity / float(row["per"])
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """One end of the range: what a laptop can't tell about AWS.
+
+    `slower` is how much slower one Lambda vCPU is than a core of the laptop; CPU that a function's memory does not buy
+    comes on top where `cpu_bound` (all of a function's time counted as CPU time). `cold`: every function starts anew.
+    `job` and `timed` are the seconds that ElevenLabs takes for a voiceover; `minutes` how long the pipeline runs;
+    `traced` the part of executions that X-Ray records.
+    """
+
+    slower: float
+    cpu_bound: bool
+    cold: bool
+    job: float
+    timed: float
+    minutes: int
+    traced: float
+    poll_interval: float = 10
+
+
+LOW = Assumed(slower=1, cpu_bound=False, cold=False, job=10, timed=2, minutes=1, traced=0.05)
+HIGH = Assumed(slower=2, cpu_bound=True, cold=True, job=60, timed=20, minutes=5, traced=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of the bill: what, how much of it (as text), and US dollars at both ends of the range."""
+
+    what: str
+    amount: str
+    low: float
+    high: float
+
+
+def lesson_lines(usage: Usage, prices: Prices) -> list[Line]:
+    """The bill of one lesson."""
+
+    def line(what: str, amount: str, bill: Any) -> Line:
+        return Line(what, amount, bill(LOW), bill(HIGH))
+
+    transitions = tuple(_transitions(usage, end) for end in (LOW, HIGH))
+    invocations = tuple(sum(_invocations(usage, end).values()) for end in (LOW, HIGH))
+    written = usage.log_bytes + usage.history_events * _MACHINE_EVENT
+    return [
+        line(
+            "Step Functions: state transitions",
+            _range(*transitions),
+            lambda end: prices.of("states_transition", _transitions(usage, end)),
+        ),
+        line("Lambda: FFmpeg functions", _seconds(usage, True), lambda end: _compute(usage, prices, end, ffmpeg=True)),
+        line("Lambda: the others", _seconds(usage, False), lambda end: _compute(usage, prices, end, ffmpeg=False)),
+        line(
+            "Lambda: invocations",
+            _range(*invocations),
+            lambda end: prices.of("lambda_request", sum(_invocations(usage, end).values())),
+        ),
+        line(
+            "S3: requests",
+            f"{usage.s3_puts} writing, {usage.s3_gets} reading",
+            lambda _: prices.of("s3_put", usage.s3_puts) + prices.of("s3_get", usage.s3_gets),
+        ),
+        line(
+            "DynamoDB",
+            f"{usage.write_units} write units, {usage.read_units} read units",
+            lambda _: (
+                prices.of("dynamodb_write_unit", usage.write_units) + prices.of("dynamodb_read_unit", usage.read_units)
+            ),
+        ),
+        line(
+            "Logs, kept 14 days",
+            f"{written / 1000:,.0f} kB",
+            lambda _: prices.of("logs_gb", written / _GB) + prices.of("logs_gb_month", written / _GB * _DAYS_OF_LOGS),
+        ),
+        line(
+            "Queues and events",
+            f"{usage.sqs_requests} requests, {usage.events} events",
+            lambda _: prices.of("sqs_request", usage.sqs_requests) + prices.of("event", usage.events),
+        ),
+        line(
+            "X-Ray",
+            f"up to {usage.executions} traces",
+            lambda end: prices.of("xray_trace", usage.executions * end.traced),
+        ),
+    ]
+
+
+def function_usd(role: str, use: FunctionUse, seconds: float, prices: Prices) -> float:
+    """What `seconds` of a function cost, with its `/tmp`."""
+    disk = max(0, ROLES[role].disk - _FREE_TMP_MB) / 1024
+    return prices.of("lambda_gb_second", seconds * use.memory_mb / 1024) + prices.of(
+        "lambda_tmp_gb_second", seconds * disk
+    )
+
+
+def merge_usd(usage: Usage, prices: Prices, end: Assumed) -> float:
+    """What the lesson's merge costs by itself: compute and its invocation."""
+    use = usage.functions["merger"]
+    seconds = _time(usage, "merger", end) / use.invocations
+    return function_usd("merger", use, seconds, prices) + prices.of("lambda_request", 1)
+
+
+def wait_usd(usage: Usage, prices: Prices, seconds: float, interval: float = 10) -> tuple[int, int, float]:
+    """Rounds, state transitions and US dollars of waiting for a job."""
+    rounds = math.ceil(seconds / interval)
+    use = usage.functions["elevenlabs_poller"]
+    each = use.seconds / use.invocations * _stretch(usage, "elevenlabs_poller", HIGH)
+    usd = prices.of("states_transition", rounds * POLL_TRANSITIONS) + rounds * (
+        function_usd("elevenlabs_poller", use, each, prices) + prices.of("lambda_request", 1)
+    )
+    return rounds, rounds * POLL_TRANSITIONS, usd
+
+
+def _rounds(usage: Usage, end: Assumed) -> int:
+    return usage.jobs * math.ceil(end.job / end.poll_interval)
+
+
+def _transitions(usage: Usage, end: Assumed) -> int:
+    return usage.transitions + _rounds(usage, end) * POLL_TRANSITIONS + end.minutes * WATCH_TRANSITIONS
+
+
+def _invocations(usage: Usage, end: Assumed) -> dict[str, int]:
+    """Invocations by role, with the rounds that AWS takes instead of those that the laptop took."""
+    found = {role: use.invocations for role, use in usage.functions.items()}
+    found["elevenlabs_poller"] += _rounds(usage, end) - usage.polls
+    found["scheduler"] += end.minutes - usage.watches
+    return found
+
+
+def _compute(usage: Usage, prices: Prices, end: Assumed, *, ffmpeg: bool) -> float:
+    return sum(
+        function_usd(role, use, _time(usage, role, end), prices)
+        for role, use in usage.functions.items()
+        if ROLES[role].ffmpeg == ffmpeg
+    )
+
+
+def _time(usage: Usage, role: str, end: Assumed) -> float:
+    """Billed seconds of a role on AWS."""
+    use = usage.functions[role]
+    each = use.seconds / use.invocations
+    seconds = each * _invocations(usage, end)[role] * _stretch(usage, role, end)
+    if role == "elevenlabs_submitter":
+        seconds += (use.invocations - usage.jobs) * end.timed
+    return seconds + (use.starts * end.slower if end.cold else 0)
+
+
+def _stretch(usage: Usage, role: str, end: Assumed) -> float:
+    """How many times longer than on the laptop."""
+    if not end.cpu_bound:
+        return end.slower
+    used = usage.cores if ROLES[role].ffmpeg else 1
+    return end.slower * max(1, used / (usage.functions[role].memory_mb / _FULL_CPU_MB))
+
+
+def _seconds(usage: Usage, ffmpeg: bool) -> str:
+    low, high = (
+        sum(_time(usage, role, end) for role in usage.functions if ROLES[role].ffmpeg == ffmpeg) for end in (LOW, HIGH)
+    )
+    return f"{low:,.0f}–{high:,.0f} s"
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:,.0f}–{high:,.0f}"
