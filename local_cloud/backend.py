@@ -26,6 +26,7 @@ from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from local_cloud.functions import ACCOUNT, REGION, Function
 from local_cloud.journal import Item, Tables
+from local_cloud.tables import Table
 
 __all__ = ["MotoTables", "create_functions", "create_machine", "create_secret", "moto_app", "write_logs"]
 
@@ -43,20 +44,23 @@ def moto_app() -> Any:
 class MotoTables:
     """moto's DynamoDB tables, item by item. Not locked: the gateway calls it one request at a time."""
 
-    def __init__(self, key_names: Mapping[str, tuple[str, ...]]) -> None:
-        """Create the tables, each with its key attributes (strings), partition key first."""
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        """Create the tables."""
         self._backend = dynamodb_backends[ACCOUNT][REGION]
-        self._key_names = key_names
-        for table, names in key_names.items():
+        self._tables = tables
+        for name, table in tables.items():
+            types = {**dict.fromkeys(table.keys, "S"), **table.index.keys}
+            index = {
+                "IndexName": table.index.name,
+                "KeySchema": _key_schema(table.index.keys),
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
             self._backend.create_table(
-                table,
-                schema=[
-                    {"AttributeName": name, "KeyType": kind}
-                    for name, kind in zip(names, ("HASH", "RANGE"), strict=False)
-                ],
-                attr=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+                name,
+                schema=_key_schema(table.keys),
+                attr=[{"AttributeName": attribute, "AttributeType": kind} for attribute, kind in types.items()],
                 throughput=None,
-                global_indexes=[],
+                global_indexes=[index],
                 indexes=[],
                 streams=None,
                 billing_mode="PAY_PER_REQUEST",
@@ -68,7 +72,7 @@ class MotoTables:
 
     def load(self, tables: Tables) -> None:
         """Fill the tables from a journal; tables that do not exist any more are left out."""
-        for table in self._key_names:
+        for table in self._tables:
             for item in tables.get(table, {}).values():
                 self._backend.put_item(table, dict(item))
 
@@ -81,6 +85,10 @@ class MotoTables:
             self._backend.delete_item(table, dict(key))
         else:
             self._backend.put_item(table, dict(item))
+
+
+def _key_schema(names: Iterable[str]) -> list[dict[str, str]]:
+    return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"), strict=False)]
 
 
 def _image(value: Any) -> Any:

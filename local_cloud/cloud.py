@@ -12,30 +12,30 @@ import shutil
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from local_cloud import moto_patches
-from local_cloud.functions import ACCESS_KEY, NAMES, SECRET_KEY, Endpoints, functions
+from local_cloud.functions import ACCESS_KEY, NAMES, SECRET_KEY, Endpoints, Function, functions
 from local_cloud.gateway import Gateway
 from local_cloud.journal import Journal, compact, read_tables
-from local_cloud.lambda_host import LambdaHost
+from local_cloud.lambda_host import LambdaHost, LogSink
 from local_cloud.machines import machine_definitions
 from local_cloud.stand_in import StandIn
 from local_cloud.state import CloudInfo, FileLock, StateFolder
+from local_cloud.tables import KEY_NAMES, TABLES
 from video_production.errors import OperatorError
+from video_production.settings import PROVIDERS
 
 __all__ = ["CHECKOUT", "CloudOptions", "LocalCloud"]
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DRAFT_KEY = "draft-key"
 """What the stand-ins take for a valid API key."""
-PROVIDERS = ("elevenlabs",)
+CALLBACK_SECRET = "local-callback-secret"
 LOG_LIMIT = 1 << 20
 """Bytes from which cloud.log starts anew."""
-
-KEY_NAMES = {NAMES.nodes_table: ("pipeline_id", "id"), NAMES.takes_table: ("take_id", "record")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,14 @@ class CloudOptions:
     """How a cloud is started.
 
     `live` maps a provider to its API key; every other provider is a stand-in. `prewarm` names the roles whose sandboxes
-    are started ahead. `checkout` holds the functions, the library and the state machines.
+    are started ahead. `checkout` holds the functions, the library and the state machines. `speed` makes schedules and
+    the waits between asynchronous attempts that much shorter.
     """
 
     live: Mapping[str, str] = field(default_factory=dict)
     prewarm: tuple[str, ...] = ()
     checkout: Path = CHECKOUT
+    speed: float = 1.0
 
 
 class LocalCloud:
@@ -92,31 +94,34 @@ def _start_parts(state: StateFolder, options: CloudOptions, parts: ExitStack) ->
     server = _Server()
     parts.callback(server.close)
     moto_patches.prepare(server.port)
-    from local_cloud import backend  # only now: importing moto fixes its settings
+    from local_cloud import backend, doors, wiring  # only now: importing moto fixes its settings
     from local_cloud.s3 import DiskS3
 
-    store = backend.MotoTables(KEY_NAMES)
+    store = backend.MotoTables(TABLES)
     store.load(tables)
     s3 = DiskS3(state.s3, ACCESS_KEY, SECRET_KEY).serve("127.0.0.1", 0)
     parts.callback(s3.close)
-    for provider in PROVIDERS:
-        backend.create_secret(NAMES.secret(provider), options.live.get(provider, DRAFT_KEY))
+    for name, value in _secrets(options.live).items():
+        backend.create_secret(name, value)
 
     endpoints = Endpoints(server.url, s3.url, {name: each.url() for name, each in stand_ins.items()})
     table = functions(endpoints, frozenset(options.live))
     backend.create_functions(table.values())
     for name, definition in machine_definitions(options.checkout / "workflows", table).items():
         backend.create_machine(name, definition)
-    host = LambdaHost(
-        table.values(),
-        code_roots=(options.checkout,),
-        watched=(options.checkout / "functions", options.checkout / "video_production"),
-        folder=state.sandboxes,
-        layer_bin=state.layer_bin,
-        logs=backend.write_logs,
+    wiring.create_queues(table)
+    wiring.create_rules(table)
+    api = wiring.create_api(table)
+
+    host = _host(table, state, options, backend.write_logs)
+    opened = doors.open_doors(
+        lambda function, event, request_id: host.invoke(function.function_name, event, request_id),
+        speed=options.speed,
     )
+    parts.callback(opened.close)
     parts.callback(host.close)
-    moto_patches.install(host.invoke)
+    parts.callback(opened.shut)
+    endpoints = replace(endpoints, api=opened.api_url(api))
 
     gateway = Gateway(backend.moto_app(), store, journal, KEY_NAMES)
     server.open(gateway)
@@ -125,6 +130,24 @@ def _start_parts(state: StateFolder, options: CloudOptions, parts: ExitStack) ->
     for role in options.prewarm:
         host.prewarm(table[role].name)
     return CloudInfo(os.getpid(), endpoints, tuple(options.live))
+
+
+def _secrets(live: Mapping[str, str]) -> dict[str, str]:
+    """The secrets by name. Callbacks and webhooks are signed with a fixed word: nothing here can be reached from
+    outside."""
+    keys = {NAMES.secret(provider): live.get(provider, DRAFT_KEY) for provider in PROVIDERS}
+    return {**keys, NAMES.callback_secret: CALLBACK_SECRET}
+
+
+def _host(table: Mapping[str, Function], state: StateFolder, options: CloudOptions, logs: LogSink) -> LambdaHost:
+    return LambdaHost(
+        table.values(),
+        code_roots=(options.checkout,),
+        watched=(options.checkout / "functions", options.checkout / "video_production"),
+        folder=state.sandboxes,
+        layer_bin=state.layer_bin,
+        logs=logs,
+    )
 
 
 def _lock(state: StateFolder, parts: ExitStack) -> None:

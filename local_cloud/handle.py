@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from local_cloud.functions import ACCESS_KEY, NAMES, REGION, ROLES, SECRET_KEY, Endpoints, machine_arn
+from local_cloud.functions import ACCESS_KEY, NAMES, REGION, ROLES, SECRET_KEY, Endpoints, machine_arn, queue_url
 from local_cloud.state import CloudInfo, FileLock, StateFolder
 from video_production.errors import OperatorError
+from video_production.settings import PROVIDERS
 
 __all__ = ["CloudHandle", "attach_or_start", "exports", "run_in_foreground"]
 
@@ -74,7 +75,7 @@ class CloudHandle:
         return self._session
 
     def client(self, service: str) -> Any:
-        """A boto3 client of this cloud: `s3`, `dynamodb`, `stepfunctions`, `lambda`, `logs`, `secretsmanager`."""
+        """A boto3 client of this cloud: `s3`, `dynamodb`, `stepfunctions`, `lambda`, `logs`, `sqs`, …"""
         from botocore.config import Config
 
         # A function may take fifteen minutes, and is not to be invoked twice because its answer takes long.
@@ -135,12 +136,19 @@ class CloudHandle:
 
 
 def attach_or_start(
-    home: Path, *, live: Mapping[str, str] | None = None, prewarm: tuple[str, ...] = (), checkout: Path = CHECKOUT
+    home: Path,
+    *,
+    live: Mapping[str, str] | None = None,
+    prewarm: tuple[str, ...] = (),
+    checkout: Path = CHECKOUT,
+    speed: float = 1.0,
+    module: str = "local_cloud",
 ) -> CloudHandle:
     """Use the cloud whose state is in `home`, starting it when it does not run.
 
     `live` maps providers to API keys, the others are stand-ins; None takes whatever runs. `prewarm` names roles whose
-    functions should be warm soon. Raises OperatorError when it can't start, or runs with other providers than `live`.
+    functions should be warm soon; `speed` is that of schedules (see CloudOptions). `module` is what runs as the
+    cloud's process. Raises OperatorError when it can't start, or runs with other providers than `live`.
     """
     home = home.absolute()
     home.mkdir(parents=True, exist_ok=True)
@@ -153,7 +161,8 @@ def attach_or_start(
         process = None
         info = state.running()
         if info is None:
-            process = _spawn(state, {"live": dict(live or {}), "prewarm": prewarm, "checkout": str(checkout)})
+            options = {"live": dict(live or {}), "prewarm": prewarm, "checkout": str(checkout), "speed": speed}
+            process = _spawn(state, options, module)
             on_failure.callback(_reap, process)
             info = _await_ready(state, process)
             if info.pid != process.pid:
@@ -169,7 +178,7 @@ def attach_or_start(
     return CloudHandle(state, info, users, process)
 
 
-def _spawn(state: StateFolder, options: Mapping[str, Any]) -> subprocess.Popen[str]:
+def _spawn(state: StateFolder, options: Mapping[str, Any], module: str) -> subprocess.Popen[str]:
     """Start the cloud's process: a session of its own (Ctrl-C is not for it), nothing of our environment."""
     environment = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -179,7 +188,7 @@ def _spawn(state: StateFolder, options: Mapping[str, Any]) -> subprocess.Popen[s
     }
     with state.log.open("a") as log:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "local_cloud", "--home", str(state.root)],
+            [sys.executable, "-P", "-m", module, "--home", str(state.root)],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -226,6 +235,10 @@ def exports(endpoints: Endpoints) -> dict[str, str]:
         "TAKES_TABLE": NAMES.takes_table,
         "PIPELINE_MACHINE_ARN": machine_arn(NAMES.pipeline_machine),
         "NODE_MACHINE_ARN": machine_arn(NAMES.node_machine),
+        "SCHEDULING_QUEUE_URL": queue_url(endpoints, NAMES.scheduling_queue),
+        "FAILED_MERGES_QUEUE_URL": queue_url(endpoints, NAMES.failed_merges_queue),
+        **{f"{name.upper()}_QUEUE_URL": queue_url(endpoints, NAMES.provider_queue(name)) for name in PROVIDERS},
+        "API_URL": endpoints.api,
         **{f"{role.upper()}_FUNCTION": NAMES.function(role) for role in ROLES},
         **{f"{provider.upper()}_BASE_URL": url for provider, url in endpoints.stand_ins.items()},
     }

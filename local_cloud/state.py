@@ -19,7 +19,7 @@ import fcntl
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,7 @@ class CloudInfo:
     live: tuple[str, ...]
 
     def to_json(self) -> str:
-        endpoints = {"aws": self.endpoints.aws, "s3": self.endpoints.s3, "stand_ins": dict(self.endpoints.stand_ins)}
-        return json.dumps({"pid": self.pid, "endpoints": endpoints, "live": self.live}, indent=2)
+        return json.dumps({"pid": self.pid, "endpoints": asdict(self.endpoints), "live": self.live}, indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> CloudInfo:

@@ -6,20 +6,26 @@ Signature Version 2 is refused, as in every region opened since 2014.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from local_cloud.s3.bodies import UNSIGNED, UNSIGNED_TRAILER
 from local_cloud.s3.errors import S3Error
+from local_cloud.sigv4 import (
+    ALGORITHM,
+    authorization_fields,
+    canonical_request,
+    encode_path,
+    signature,
+    string_to_sign,
+)
 
 __all__ = ["SignedRequest", "Verifier"]
 
-_ALGORITHM = "AWS4-HMAC-SHA256"
 _MAX_SKEW = timedelta(minutes=15)
 _MAX_EXPIRES = 7 * 24 * 3600
 _HEX_SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -66,7 +72,7 @@ class Verifier:
         query = dict(request.query)
         if "X-Amz-Algorithm" in query:
             self._verify_presigned(request, query)
-        elif request.headers.get("authorization", "").startswith(_ALGORITHM):
+        elif request.headers.get("authorization", "").startswith(ALGORITHM):
             self._verify_headers(request)
         elif "Signature" in query or request.headers.get("authorization", "").startswith("AWS "):
             raise S3Error("InvalidRequest", _SIGNATURE_V2)
@@ -120,19 +126,19 @@ class Verifier:
                 "There were headers present in the request which were not signed",
                 HeadersNotSigned=", ".join(unsigned or ["host"]),
             )
-        canonical = _canonical_request(request, claim, query)
+        path = encode_path(unquote(request.path))
+        canonical = canonical_request(
+            request.method, path, query, request.headers, claim.signed_headers, claim.payload_hash
+        )
         scope = "/".join(claim.credential.rsplit("/", 4)[1:])
-        to_sign = "\n".join([_ALGORITHM, claim.stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
-        expected = hmac.new(_signing_key(self._secret_key, scope), to_sign.encode(), hashlib.sha256).hexdigest()
+        to_sign = string_to_sign(claim.stamp, scope, canonical)
+        expected = signature(self._secret_key, scope, to_sign)
         if not hmac.compare_digest(expected.encode(), claim.signature.encode()):
             raise S3Error("SignatureDoesNotMatch", StringToSign=to_sign, CanonicalRequest=canonical)
 
 
 def _claim_of_headers(headers: Mapping[str, str]) -> _Claim:
-    fields = {}
-    for field in headers["authorization"].removeprefix(_ALGORITHM).split(","):
-        name, _, value = field.strip().partition("=")
-        fields[name] = value
+    fields = authorization_fields(headers["authorization"])
     if missing := {"Credential", "SignedHeaders", "Signature"} - fields.keys():
         raise S3Error("AuthorizationHeaderMalformed", f"The authorization header lacks {', '.join(sorted(missing))}.")
     if "x-amz-content-sha256" not in headers:
@@ -151,10 +157,10 @@ def _claim_of_headers(headers: Mapping[str, str]) -> _Claim:
 def _claim_of_query(query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[_Claim, int]:
     """The claim of a presigned URL and its life in seconds."""
     required = ("X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature")
-    if query["X-Amz-Algorithm"] != _ALGORITHM or any(name not in query for name in required):
+    if query["X-Amz-Algorithm"] != ALGORITHM or any(name not in query for name in required):
         raise S3Error(
             "AuthorizationQueryParametersError",
-            f"Query-string authentication version 4 requires X-Amz-Algorithm={_ALGORITHM}, {', '.join(required)}.",
+            f"Query-string authentication version 4 requires X-Amz-Algorithm={ALGORITHM}, {', '.join(required)}.",
         )
     expires = query["X-Amz-Expires"]
     if not expires.isdecimal() or not 0 < int(expires) <= _MAX_EXPIRES:
@@ -177,28 +183,6 @@ def _check_payload_hash(stated: str) -> None:
     if stated.startswith("STREAMING-"):
         raise S3Error("NotImplemented", f"Payload signature {stated} is not supported; use {UNSIGNED_TRAILER}.")
     raise S3Error("InvalidArgument", "x-amz-content-sha256 must be UNSIGNED-PAYLOAD or a valid sha256 value.")
-
-
-def _canonical_request(request: SignedRequest, claim: _Claim, query: Sequence[tuple[str, str]]) -> str:
-    encoded = sorted((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in query)
-    headers = [f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in claim.signed_headers]
-    return "\n".join(
-        [
-            request.method,
-            quote(unquote(request.path), safe="/-_.~"),
-            "&".join(f"{name}={value}" for name, value in encoded),
-            "".join(headers),
-            ";".join(claim.signed_headers),
-            claim.payload_hash,
-        ]
-    )
-
-
-def _signing_key(secret_key: str, scope: str) -> bytes:
-    key = f"AWS4{secret_key}".encode()
-    for part in scope.split("/"):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    return key
 
 
 def _parse_stamp(stamp: str) -> datetime:
