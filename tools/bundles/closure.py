@@ -54,10 +54,10 @@ def closure_of(entry: str, root: Path) -> Closure:
             raise OperatorError(f"The module {module} does not exist in this checkout; a function can't be bundled.")
         closure.files.add(path)
         facts = _read(module, path, (root / path).read_text(encoding="utf-8"))
-        for name in facts.imports:
-            top = name.partition(".")[0]
+        for imported, attribute in facts.imports:
+            top = imported.partition(".")[0]
             if top in FIRST_PARTY:
-                waiting.extend(_with_parents(name, root))
+                waiting += _loaded_by(imported, attribute, root)
             elif top not in _STANDARD:
                 closure.third_party.setdefault(top, path)
         closure.services |= facts.services
@@ -71,25 +71,23 @@ def _file_of(module: str, root: Path) -> Path | None:
     return next((file for file in (stem.with_suffix(".py"), stem / "__init__.py") if (root / file).is_file()), None)
 
 
-def _with_parents(name: str, root: Path) -> Iterator[str]:
-    """The modules that importing `name` runs: its packages, and itself unless it is an attribute of the last one."""
-    steps = name.split(".")
-    for end in range(1, len(steps) + 1):
-        module = ".".join(steps[:end])
-        if end == len(steps) > 1 and _file_of(module, root) is None and _file_of(module.rpartition(".")[0], root):
-            return
-        yield module
+def _loaded_by(module: str, attribute: str, root: Path) -> Iterator[str]:
+    """The modules that the import runs: `module`, the packages around it, and `attribute` where that is a module."""
+    steps = module.split(".")
+    yield from (".".join(steps[:end]) for end in range(1, len(steps) + 1))
+    if attribute and _file_of(f"{module}.{attribute}", root):
+        yield f"{module}.{attribute}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
     """What one module's syntax tree says.
 
-    `imports`: dotted names, of modules or of what is in them; `services`: AWS services; `beside`: where it uses
-    `__file__`, the texts that may name files beside it.
+    `imports`: modules, each with the name that is taken from it (`from module import name`) or none; `services`: AWS
+    services; `beside`: where it uses `__file__`, the texts that may name files beside it.
     """
 
-    imports: tuple[str, ...]
+    imports: tuple[tuple[str, str], ...]
     services: frozenset[str]
     beside: frozenset[str] | None
 
@@ -97,15 +95,15 @@ class _Facts:
 @functools.cache
 def _read(module: str, path: Path, source: str) -> _Facts:
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    imports: list[str] = []
+    imports: list[tuple[str, str]] = []
     services: set[str] = set()
     texts: set[str] = set()
     asks_for_file = False
     for node in _running(ast.parse(source, str(path))):
         if isinstance(node, ast.Import):
-            imports += [alias.name for alias in node.names]
+            imports += [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            imports += [f"{_base(node, package)}.{alias.name}" for alias in node.names]
+            imports += [(_base(node, package), alias.name) for alias in node.names]
         elif isinstance(node, ast.Call):
             services |= _called_service(node, path)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
