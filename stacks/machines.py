@@ -106,7 +106,7 @@ class Machines(Construct):
             )
 
         def version(role: str) -> str:
-            return functions[role].version.function_arn
+            return str(functions[role].version.function_arn)
 
         self.node_machine = Machine(
             self,

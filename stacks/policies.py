@@ -12,7 +12,7 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 __all__ = ["Allow", "ServiceRole", "acknowledge"]
 
@@ -65,7 +65,7 @@ class ServiceRole(Construct):
         acknowledge(self.policy, reasons)
 
 
-def acknowledge(construct: Construct, reasons: Mapping[str, str]) -> None:
+def acknowledge(construct: IConstruct, reasons: Mapping[str, str]) -> None:
     """Acknowledge findings of cdk-nag on one construct: id of the finding → why it is as it should be."""
     for rule, reason in reasons.items():
         if not reason:

@@ -71,15 +71,19 @@ class Bucket(_Section):
     """The video bucket."""
 
     name: BucketName = Field(description="a bucket name: 3 to 63 lower-case letters, digits, dots and hyphens")
-    create: bool = Field(False, description="true (the stack creates the bucket) or false (it exists already)")
-    versioning: bool = Field(False, description="true or false; it only counts for a bucket that the stack creates")
+    create: bool = Field(default=False, description="true (the stack creates the bucket) or false (it exists already)")
+    versioning: bool = Field(
+        default=False, description="true or false; it only counts for a bucket that the stack creates"
+    )
     expire_old_versions_after_days: int | None = Field(
-        30, ge=1, le=3650, description="null or whole days from 1 to 3650"
+        default=30, ge=1, le=3650, description="null or whole days from 1 to 3650"
     )
     expire_intermediates_after_days: int | None = Field(
-        None, ge=1, le=3650, description="null (they stay) or whole days from 1 to 3650"
+        default=None, ge=1, le=3650, description="null (they stay) or whole days from 1 to 3650"
     )
-    readable: tuple[BucketName, ...] = Field((), description="a list of names of further buckets that may be read")
+    readable: tuple[BucketName, ...] = Field(
+        default=(), description="a list of names of further buckets that may be read"
+    )
 
 
 class NewVpc(_Section):
@@ -87,12 +91,14 @@ class NewVpc(_Section):
 
     kind: Literal["new"] = Field(description="'new' or 'existing'")
     cidr: str = Field(
-        "10.20.0.0/16",
+        default="10.20.0.0/16",
         pattern=r"^(\d{1,3}\.){3}\d{1,3}/(1[6-9]|2[0-4])$",
         description="an IPv4 range between /16 and /24, such as '10.20.0.0/16'",
     )
     zones: tuple[Zone, ...] = Field(min_length=1, max_length=3, description="a list of 1 to 3 availability zones")
-    nat_gateways: int = Field(1, ge=1, le=3, description="a number from 1 to 3; the providers are reached through them")
+    nat_gateways: int = Field(
+        default=1, ge=1, le=3, description="a number from 1 to 3; the providers are reached through them"
+    )
 
     @model_validator(mode="after")
     def _gateways_fit(self) -> Self:
@@ -124,28 +130,30 @@ _VPC_KINDS: dict[Any, type[BaseModel]] = {"new": NewVpc, "existing": ExistingVpc
 class ProviderOptions(_Section):
     """How the functions talk to one provider. Times in seconds."""
 
-    mode: Mode = Field("live", description="'live' or 'draft' (a stand-in at base_url)")
+    mode: Mode = Field(default="live", description="'live' or 'draft' (a stand-in at base_url)")
     base_url: str = Field(
-        "",
+        default="",
         pattern=r"^($|https://[^\s/]+|http://(127\.0\.0\.1|localhost)(:\d+)?(/|$))",
         description="'' (the provider's own address) or an https:// address",
     )
-    account: str = Field("default", min_length=1, max_length=64, description="a name for the account, 1 to 64 letters")
-    poll_interval_seconds: float = Field(10, ge=1, le=300, description="a number from 1 to 300")
-    poll_limit: int = Field(60, ge=1, le=2000, description="a whole number from 1 to 2000")
+    account: str = Field(
+        default="default", min_length=1, max_length=64, description="a name for the account, 1 to 64 letters"
+    )
+    poll_interval_seconds: float = Field(default=10, ge=1, le=300, description="a number from 1 to 300")
+    poll_limit: int = Field(default=60, ge=1, le=2000, description="a whole number from 1 to 2000")
     poll_deadline_seconds: float | None = Field(
-        None, ge=1, le=86400, description="null or a number from 1 to 86400; it shortens poll_limit"
+        default=None, ge=1, le=86400, description="null or a number from 1 to 86400; it shortens poll_limit"
     )
     submit_budget_seconds: float = Field(
-        240,
+        default=240,
         ge=10,
         le=ROLES["elevenlabs_submitter"].timeout - _SUBMIT_RESERVE,
         description=f"a number from 10 to {ROLES['elevenlabs_submitter'].timeout - _SUBMIT_RESERVE}",
     )
-    indexing_lag_seconds: float = Field(60, ge=0, le=3600, description="a number from 0 to 3600")
+    indexing_lag_seconds: float = Field(default=60, ge=0, le=3600, description="a number from 0 to 3600")
 
     webhooks: bool = Field(
-        False, description="true (jobs ask for a webhook, once `webhooks register` has subscribed) or false"
+        default=False, description="true (jobs ask for a webhook, once `webhooks register` has subscribed) or false"
     )
 
     @model_validator(mode="after")
@@ -166,16 +174,16 @@ class Tables(_Section):
     """Both DynamoDB tables."""
 
     removal: Literal["retain", "destroy"] = Field(
-        "retain", description="'retain' (they outlive the stack) or 'destroy'"
+        default="retain", description="'retain' (they outlive the stack) or 'destroy'"
     )
-    deletion_protection: bool = Field(True, description="true or false")
+    deletion_protection: bool = Field(default=True, description="true or false")
 
 
 class Api(_Section):
     """The HTTP API's throttle, for all routes together."""
 
-    requests_per_second: float = Field(20, ge=1, le=10000, description="a number from 1 to 10000")
-    burst: int = Field(40, ge=1, le=5000, description="a whole number from 1 to 5000")
+    requests_per_second: float = Field(default=20, ge=1, le=10000, description="a number from 1 to 10000")
+    burst: int = Field(default=40, ge=1, le=5000, description="a whole number from 1 to 5000")
 
 
 _Providers = Annotated[dict[str, ProviderOptions], _keys_of(PROVIDERS, "provider")]
@@ -190,31 +198,33 @@ class EnvironmentSettings(_Section):
     region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="an AWS region, such as 'us-east-1'")
     bucket: Bucket = Field(description="an object with the settings of the video bucket")
     alarm_email: str | None = Field(
-        None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", description="null or the e-mail address that gets the alarms"
+        default=None,
+        pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
+        description="null or the e-mail address that gets the alarms",
     )
     vpc: Annotated[NewVpc | ExistingVpc, Field(discriminator="kind")] | None = Field(
-        None, description="null, or an object whose kind is 'new' or 'existing'"
+        default=None, description="null, or an object whose kind is 'new' or 'existing'"
     )
-    architecture: Literal["x86_64", "arm64"] = Field("arm64", description="'x86_64' or 'arm64'")
+    architecture: Literal["x86_64", "arm64"] = Field(default="arm64", description="'x86_64' or 'arm64'")
     memory: Annotated[dict[str, _Megabytes], _keys_of(tuple(ROLES), "function")] = Field(
-        {}, description="megabytes per function, whole numbers from 128 to 10240"
+        default={}, description="megabytes per function, whole numbers from 128 to 10240"
     )
     reserved_concurrency: Annotated[dict[str, _Concurrency], _keys_of(tuple(ROLES), "function")] = Field(
-        {}, description="simultaneous invocations per function, whole numbers from 1 to 10000"
+        default={}, description="simultaneous invocations per function, whole numbers from 1 to 10000"
     )
     callback_hosts: tuple[HostName, ...] = Field(
-        (), description="a list of host names that callbacks may be sent to, without https:// and path"
+        default=(), description="a list of host names that callbacks may be sent to, without https:// and path"
     )
-    providers: _Providers = Field({}, description="an object with one object of options per provider")
-    tables: Tables = Field(Tables(), description="an object with the settings of the tables")
-    api: Api = Field(Api(), description="an object with the throttle of the HTTP API")
-    stale_after_seconds: int = Field(120, ge=30, le=3600, description="a whole number from 30 to 3600")
-    daily_spend_alarm_usd: float = Field(50, gt=0, description="a number of US dollars above 0")
+    providers: _Providers = Field(default={}, description="an object with one object of options per provider")
+    tables: Tables = Field(default=Tables(), description="an object with the settings of the tables")
+    api: Api = Field(default=Api(), description="an object with the throttle of the HTTP API")
+    stale_after_seconds: int = Field(default=120, ge=30, le=3600, description="a whole number from 30 to 3600")
+    daily_spend_alarm_usd: float = Field(default=50, gt=0, description="a number of US dollars above 0")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="'DEBUG', 'INFO', 'WARNING' or 'ERROR'"
+        default="INFO", description="'DEBUG', 'INFO', 'WARNING' or 'ERROR'"
     )
     log_execution_data: bool = Field(
-        False, description="true or false: whether the machines log what their states pass on"
+        default=False, description="true or false: whether the machines log what their states pass on"
     )
 
     def provider(self, name: str) -> ProviderOptions:
