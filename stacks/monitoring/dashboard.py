@@ -15,6 +15,11 @@ __all__ = ["rows"]
 Row = list[cloudwatch.IWidget]
 _THIRD = 8
 _HIGH = 6
+_STATUS_COLORS = {
+    "completed": cloudwatch.Color.GREEN,
+    "failed": cloudwatch.Color.RED,
+    "cancelled": cloudwatch.Color.GREY,
+}
 
 
 def rows(signals: Signals, alarms: Sequence[cloudwatch.IAlarm], daily_spend_usd: float) -> list[Row]:
@@ -43,14 +48,14 @@ def _is_it_well(signals: Signals, alarms: Sequence[cloudwatch.IAlarm]) -> Row:
             alarms=alarms,
             states=[cloudwatch.AlarmState.ALARM],
             width=10,
-            height=5,
+            height=4,
         ),
         cloudwatch.SingleValueWidget(
             title="Pipelines, last 24 hours",
             metrics=_pipeline_counts(signals),
             set_period_to_time_range=True,
             width=8,
-            height=5,
+            height=4,
         ),
         cloudwatch.SingleValueWidget(
             title="Under way now",
@@ -60,23 +65,24 @@ def _is_it_well(signals: Signals, alarms: Sequence[cloudwatch.IAlarm]) -> Row:
             ],
             sparkline=True,
             width=6,
-            height=5,
+            height=4,
         ),
     ]
 
 
 def _pipeline_counts(signals: Signals) -> list[cloudwatch.IMetric]:
     return [
-        signals.machines["pipeline"].metric_started(label="Started"),
-        signals.business("PipelinesEnded", label="Completed", status="completed"),
-        signals.business("PipelinesEnded", label="Failed", status="failed"),
-        signals.business("PipelinesEnded", label="Cancelled", status="cancelled"),
+        signals.machines["pipeline"].metric_started(label="Started", color=cloudwatch.Color.BLUE),
+        *(
+            signals.business("PipelinesEnded", label=status.capitalize(), status=status).with_(color=color)
+            for status, color in _STATUS_COLORS.items()
+        ),
     ]
 
 
 def _pipelines(signals: Signals) -> Row:
     return [
-        _counts("Pipelines started and ended", _pipeline_counts(signals), "pipelines", HOUR),
+        _lines("Pipelines started and ended, per hour", _pipeline_counts(signals), "pipelines", period=HOUR),
         _counts("Failed nodes by type", [signals.each("NodesEnded", "node_type", status="failed")], "nodes"),
         _lines("Time from start to end of a node, by type", [signals.each("NodeSeconds", "node_type", "Average")], "s"),
     ]
@@ -104,7 +110,7 @@ def _providers(signals: Signals) -> Row:
     ]
     return [
         _lines("Provider requests, errors and 429s", requests, "requests"),
-        _lines("Provider latency, 9 of 10 faster", latency, "ms"),
+        _lines("Provider latency, p90", latency, "ms"),
         _lines("Polls and webhooks", following, "count"),
     ]
 
