@@ -17,11 +17,9 @@ import requests
 from PIL import Image
 
 from local_cloud.handle import CloudHandle, attach_or_start
-from local_cloud.journal import read_tables
 from stand_ins.charge_book import Charge, ChargeBook
 from tests.unit.media.clips import make_clip
-from video_production.cli.workspace import Snapshot
-from video_production.tables import decode
+from video_production.cli.local_workspace import LocalSnapshot, read_snapshot
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 SCRIPT = "Binary search looks at the middle of a sorted list."
@@ -154,9 +152,8 @@ class Lab:
 
     # What lies on disk
 
-    def snapshot(self) -> Snapshot:
-        tables = read_tables(self.home / "journal.jsonl")
-        return Snapshot({name: [decode(item) for item in items.values()] for name, items in tables.items()})
+    def snapshot(self) -> LocalSnapshot:
+        return read_snapshot(self.home)
 
     def take_states(self) -> list[str]:
         return [item["state"] for item in self.takes_items() if item["record"] == "take"]

@@ -4,27 +4,23 @@ failed, 3 interrupted."""
 from __future__ import annotations
 
 import contextlib
-import getpass
 import json
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 import click
 
+from video_production.cli import operations
+from video_production.cli.options import EITHER, PATH, as_document, document_id, environment, pipeline_id, prudent
+from video_production.cli.telling import FAILED, INTERRUPTED, INVALID, STOPPED, tell
 from video_production.cli.words import quoted
-from video_production.errors import DocumentError, InputError, RequestError, VideoProductionError
+from video_production.errors import RequestError, VideoProductionError
+from video_production.settings import ROLES
 
 __all__ = ["FAILED", "INTERRUPTED", "INVALID", "cli", "run"]
-
-INVALID, FAILED, INTERRUPTED = 1, 2, 3
-_EXIT_CODES = {"completed": 0, "failed": FAILED, "cancelled": INTERRUPTED}
-_STOPPED = "Stopped. Nothing is lost: run the same command again to continue."
-_PATH = click.Path(path_type=Path)
-_EITHER = "DOCUMENT|PIPELINE"
 
 
 def run(arguments: list[str] | None = None) -> None:
@@ -45,7 +41,7 @@ def _run(arguments: list[str] | None) -> int:
         error.show()
         return INVALID
     except (KeyboardInterrupt, click.Abort):  # click has ended the line that ^C stands in
-        click.echo(_STOPPED, err=True)
+        click.echo(STOPPED, err=True)
         return INTERRUPTED
     except BrokenPipeError:
         raise
@@ -86,9 +82,11 @@ class _InOrder(click.Group):
 @click.version_option("0.1.0", prog_name="jiki-video")
 @click.option("--traceback", is_flag=True, help="Show where in the program an error came from.")
 def cli(traceback: bool) -> None:
-    """Make videos from pipeline documents, whole on this machine: no account, no keys.
+    """Make videos from pipeline documents: whole on this machine, with no account and no keys, or on AWS.
 
-    Everything that the commands keep lies in .jiki-video, or in the folder that JIKI_VIDEO_HOME names.
+    Everything that the commands keep here lies in .jiki-video, or in the folder that JIKI_VIDEO_HOME names. With
+    --environment a command works in that environment on AWS instead, with the credentials and the region that the AWS
+    CLI would use too (AWS_PROFILE, AWS_REGION, …); it keeps nothing here.
 
     Exit codes: 0 done, 1 something is wrong with what was given, 2 a node failed, 3 interrupted.
     """
@@ -96,22 +94,34 @@ def cli(traceback: bool) -> None:
 
 
 @cli.command()
-@click.argument("document", type=_PATH)
+@click.argument("document", type=PATH)
+@environment()
 @click.option("--fresh", is_flag=True, help="Make every node again. What was paid for is kept and reused.")
+@click.option("--yes", is_flag=True, help="Agree to what is bought from real providers; else one is asked.")
+@click.option("--no-download", is_flag=True, help="Leave the video on AWS; the last line is its s3:// URL.")
 @click.option("--json", "as_json", is_flag=True, help="Print every event as one line of JSON.")
-def produce(document: Path, fresh: bool, as_json: bool) -> int:
+def produce(document: Path, environment: str | None, fresh: bool, yes: bool, no_download: bool, as_json: bool) -> int:
     """Make the video of DOCUMENT; the last line is its path.
 
     What is made already is reused; after an edit only what changed is made again. Ctrl-C is safe: the same command
     continues. The video lies in the folder `output` beside the document, its captions with it.
+
+    With --environment the video is made on AWS and brought here when it is finished. Ctrl-C then only stops watching:
+    the run goes on until `cancel`. Where results of real providers would be bought, their price is shown first and
+    nothing starts before a yes.
     """
     from video_production.cli.producing import produce as make
 
-    return _tell(lambda: make(document, fresh=fresh), as_json)
+    if no_download and environment is None:
+        raise RequestError("--no-download leaves a video on AWS; say where with --environment NAME.")
+    agree = prudent(yes=yes, as_json=as_json)
+    return tell(
+        lambda: make(document, fresh=fresh, environment=environment, agree=agree, download=not no_download), as_json
+    )
 
 
 @cli.command()
-@click.argument("document", type=_PATH)
+@click.argument("document", type=PATH)
 def validate(document: Path) -> None:
     """Check DOCUMENT and everything it names. Nothing is written or paid."""
     from video_production.cli.words import count
@@ -122,53 +132,50 @@ def validate(document: Path) -> None:
 
 
 @cli.command()
-@click.argument("pipeline", metavar=f"[{_EITHER}]", required=False)
+@click.argument("pipeline", metavar=f"[{EITHER}]", required=False)
+@environment()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def status(pipeline: str | None, as_json: bool) -> None:
+def status(pipeline: str | None, environment: str | None, as_json: bool) -> None:
     """Show how far a pipeline is.
 
     Every node with its provider's id, its attempts and the provider's last answer. Nothing is started. Without an
     argument, list the pipelines.
     """
-    from video_production.cli.inspecting import overview, status_lines, status_object
-    from video_production.cli.workspace import snapshot
+    from video_production.cli.inspecting import overview, overview_lines, status_lines, status_object
+    from video_production.cli.workspace import load_known, site, takes_of
 
-    found = snapshot()
     if pipeline is None:
-        told = overview(found)
-        click.echo(json.dumps(told, ensure_ascii=False, indent=2) if as_json else _as_lines(told))
+        told = overview(site(environment).snapshot())
+        lines = [json.dumps(told, ensure_ascii=False, indent=2)] if as_json else overview_lines(told)
+        click.echo("\n".join(lines))
         return
-    known, nodes = found.load_known(_pipeline_id(pipeline))
-    takes = found.takes_of(nodes)
+    name = pipeline_id(pipeline)
+    found = site(environment).snapshot()
+    known, nodes = load_known(found, name)
+    takes = takes_of(found, nodes)
     if as_json:
-        click.echo(json.dumps(status_object(known, nodes, takes), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(status_object(found.place, known, nodes, takes), ensure_ascii=False, indent=2))
         return
-    for line in status_lines(known, nodes, takes):
+    for line in status_lines(found.place, known, nodes, takes):
         click.echo(line)
 
 
-def _as_lines(pipelines: list[dict[str, Any]]) -> str:
-    if not pipelines:
-        return "No pipeline has been produced here yet."
-    width = max(len(entry["pipeline"]) for entry in pipelines)
-    return "\n".join(f" {entry['pipeline']:<{width}}  {entry['state']:<9}  {entry['title']}" for entry in pipelines)
-
-
 @cli.command()
-@click.argument("document", type=_PATH)
-def graph(document: Path) -> None:
+@click.argument("document", type=PATH)
+@environment()
+def graph(document: Path, environment: str | None) -> None:
     """Print DOCUMENT's graph as Mermaid text.
 
     Where the pipeline was produced before, nodes have the colour of their state.
     """
     from video_production.cli.inspecting import graph_text
 
-    click.echo(graph_text(document), nl=False)
+    click.echo(graph_text(document, environment), nl=False)
 
 
 @cli.command()
-@click.argument("name", type=_PATH)
-@click.option("--slides", type=_PATH, metavar="DIR", help="Folder with pictures of your own: one scene for each.")
+@click.argument("name", type=PATH)
+@click.option("--slides", type=PATH, metavar="DIR", help="Folder with pictures of your own: one scene for each.")
 def new(name: Path, slides: Path | None) -> None:
     """Write a lesson of your own into the folder NAME.
 
@@ -190,28 +197,30 @@ def up() -> None:
     The printed lines are for a shell; after them any AWS program talks to this machine.
     """
     from local_cloud.handle import run_in_foreground
-    from video_production.cli.workspace import HOME
+    from video_production.cli.local_workspace import HOME
 
     run_in_foreground(HOME, sys.stdout)
 
 
 @cli.command()
 @click.argument("role")
+@environment()
 @click.option("--event", "event_file", type=click.File(), required=True, help="JSON file; - reads standard input.")
-def invoke(role: str, event_file: Any) -> int:
+def invoke(role: str, environment: str | None, event_file: Any) -> int:
     """Run one function once with an event and print its answer.
 
-    ROLE is merger, audio_mixer, elevenlabs_submitter, elevenlabs_poller or scheduler.
+    ROLE is merger, audio_mixer, elevenlabs_submitter, elevenlabs_poller, scheduler, sweeper, webhook_receiver,
+    pipeline_starter or error_callback.
     """
-    from local_cloud.functions import NAMES, ROLES
-    from video_production.cli.workspace import open_workspace
+    from video_production.cli.workspace import site
 
     name = role.replace("-", "_")
     if name not in ROLES:
         raise RequestError(f"There is no function '{role}'; the functions are {', '.join(ROLES)}.")
     event = _event(event_file)
-    with open_workspace() as workspace:
-        answer = workspace.cloud.client("lambda").invoke(FunctionName=NAMES.function(name), Payload=event.encode())
+    here = site(environment)
+    with here.open() as workspace:
+        answer = workspace.client("lambda").invoke(FunctionName=here.function(name), Payload=event.encode())
         payload = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
         click.echo(f"{role} failed: {payload.get('errorType')}: {payload.get('errorMessage')}", err=True)
@@ -231,10 +240,13 @@ def _event(file: Any) -> str:
 
 
 @cli.command()
-@click.argument("document", type=_PATH)
+@click.argument("document", type=PATH)
 @click.argument("node")
+@environment()
+@click.option("--yes", is_flag=True, help="Agree to what is bought from real providers; else one is asked.")
+@click.option("--no-download", is_flag=True, help="Leave the video on AWS; the last line is its s3:// URL.")
 @click.option("--json", "as_json", is_flag=True, help="Print every event as one line of JSON.")
-def retry(document: Path, node: str, as_json: bool) -> int:
+def retry(document: Path, node: str, environment: str | None, yes: bool, no_download: bool, as_json: bool) -> int:
     """Make a failed NODE of DOCUMENT again.
 
     Then everything that waits for it is made. Where the provider may have charged for the failed try, this pays again;
@@ -242,36 +254,48 @@ def retry(document: Path, node: str, as_json: bool) -> int:
     """
     from video_production.cli.producing import retry as make
 
-    return _tell(lambda: make(document, _document_id(document), node), as_json)
+    if no_download and environment is None:
+        raise RequestError("--no-download leaves a video on AWS; say where with --environment NAME.")
+    agree = prudent(yes=yes, as_json=as_json)
+
+    def events() -> Any:
+        name = document_id(document)
+        return make(document, name, node, environment=environment, agree=agree, download=not no_download)
+
+    return tell(events, as_json)
 
 
 @cli.command()
-@click.argument("document", metavar=_EITHER)
+@click.argument("document", metavar=EITHER)
 @click.argument("node")
+@environment()
 @click.option("--adopt", metavar="ID", help="The provider's job or history id that belongs to this node.")
 @click.option("--pay-again", is_flag=True, help="Send the request again, and pay again.")
 @click.option("--give-up", is_flag=True, help="Leave it; nothing more is bought for this node.")
 @click.option("--why", metavar="TEXT", default="", help="Kept with the decision.")
-def resolve(document: str, node: str, adopt: str | None, pay_again: bool, give_up: bool, why: str) -> None:
+def resolve(
+    document: str, node: str, environment: str | None, adopt: str | None, pay_again: bool, give_up: bool, why: str
+) -> None:
     """Decide about a request of NODE that may have been paid.
 
     When the answer to a paid request is lost and the provider does not list the result, the request is not sent
     again: look it up at the provider, then decide here.
     """
-    from video_production.cli.workspace import open_workspace
+    from video_production.cli.workspace import site
 
     if (adopt is not None) + pay_again + give_up != 1:
         raise RequestError("Say exactly one of --adopt ID, --pay-again and --give-up.")
     if adopt is not None and not adopt.strip():
         raise RequestError("--adopt needs the provider's job or history id.")
     resolution = "adopt" if adopt else "pay-again" if pay_again else "give-up"
-    pipeline_id = _pipeline_id(document)
-    with open_workspace() as workspace:
+    name = pipeline_id(document)
+    here = site(environment)
+    with here.open() as workspace:
         workspace.asking.resolve(
-            pipeline_id,
+            name,
             node,
             resolution,  # type: ignore[arg-type]
-            who=getpass.getuser(),
+            who=workspace.who,
             why=why or "no reason given",
             external_id=adopt or "",
         )
@@ -280,75 +304,27 @@ def resolve(document: str, node: str, adopt: str | None, pay_again: bool, give_u
         "pay-again": f"the request of '{node}' will be sent and paid again",
         "give-up": f"nothing more is bought for '{node}'",
     }[resolution]
-    click.echo(f"Noted: {told}. Next: ./jiki-video produce {quoted(_as_document(document))}")
+    click.echo(f"Noted: {told}. Next: ./jiki-video produce {quoted(as_document(document))}{here.place.option}")
 
 
 @cli.command()
-@click.argument("document", metavar=_EITHER)
-def cancel(document: str) -> None:
+@click.argument("document", metavar=EITHER)
+@environment()
+def cancel(document: str, environment: str | None) -> None:
     """Stop a pipeline; what is finished stays.
 
     No paid request starts after this. What was sent already is kept and reused.
     """
-    from video_production.cli.workspace import open_workspace
+    from video_production.cli.workspace import site
 
-    pipeline_id = _pipeline_id(document)
-    with open_workspace() as workspace:
-        workspace.asking.cancel(pipeline_id)
-        workspace.asking.run(pipeline_id)
-    click.echo(f"'{pipeline_id}' is cancelled. ./jiki-video produce {quoted(_as_document(document))} continues it.")
-
-
-def _tell(events: Callable[[], Generator[dict[str, Any]]], as_json: bool) -> int:
-    """Draw a stream of events; answer with the exit code that the last one stands for."""
-    from video_production.cli.rendering import choose
-
-    renderer = choose(as_json)
-    status = ""
-    try:
-        with contextlib.closing(events()) as stream:
-            for event in stream:
-                renderer.show(event)
-                status = event.get("status", status)
-    except VideoProductionError as error:
-        if not as_json:
-            raise
-        renderer.show(_refusal(error))
-        return INVALID
-    except KeyboardInterrupt:
-        if not as_json:
-            raise
-        renderer.show({"event": "finished", "status": "interrupted", "error": _STOPPED, "output": None})
-        return INTERRUPTED
-    finally:
-        renderer.close()
-    return _EXIT_CODES[status]
+    name = pipeline_id(document)
+    here = site(environment)
+    with here.open() as workspace:
+        workspace.asking.cancel(name)
+        workspace.asking.run(name)
+    again = f"./jiki-video produce {quoted(as_document(document))}{here.place.option}"
+    click.echo(f"'{name}' is cancelled. {again} continues it.")
 
 
-def _refusal(error: VideoProductionError) -> dict[str, Any]:
-    problems = error.problems if isinstance(error, DocumentError) else []
-    return {
-        "event": "finished",
-        "status": "invalid" if isinstance(error, InputError) else "error",
-        "error": str(error),
-        "problems": [{"path": problem.path, "message": problem.message} for problem in problems],
-        "output": None,
-    }
-
-
-def _document_id(path: Path) -> str:
-    from video_production.pipelines.documents import load_document
-
-    return load_document(path).id
-
-
-def _pipeline_id(document: str) -> str:
-    """A pipeline's id, given itself or the document that holds it."""
-    path = Path(document)
-    if path.is_file() or path.suffix in (".yaml", ".yml", ".json"):
-        return _document_id(path)
-    return document
-
-
-def _as_document(document: str) -> str:
-    return document if Path(document).is_file() else "DOCUMENT"
+for _command in operations.COMMANDS:
+    cli.add_command(_command)

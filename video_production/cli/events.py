@@ -1,32 +1,59 @@
 """What `produce` and `retry` tell, as plain JSON objects: everything that a person sees is drawn from these.
 
-validated   the document is sound: pipeline, title, nodes (how many)
+validated   the document is sound: pipeline, title, nodes (how many), where (environment; on AWS region and account)
+planned     on AWS alone: mode (draft, live), make (ids), buys (node, provider, quantity, unit, usd), unknown (ids)
+publishing  on AWS alone: from here on something is written
 published   what an edit changed: new, changed, remade, reused, removed (ids)
 started     the run begins: every node with id, title, type, status
 node        a node moved: status, stage, progress, elapsed, last_answer, …
 still       nothing moved for a while: running (ids)
+unreachable on AWS alone: it does not answer just now; why
 finished    the last one: status, output, videos, failed, blocked, cost, …
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from video_production.cli.delivery import Delivery
+from video_production.cli.place import Place
+from video_production.cli.spending import Estimate
 from video_production.nodes.model import Node, NodeStatus, Outcome, Pipeline
 from video_production.scheduling.publishing import Publication
 from video_production.takes.model import Take, TakeState
 
-__all__ = ["Event", "finished", "node_moved", "published", "started", "still", "validated"]
+__all__ = ["Event", "finished", "node_moved", "planned", "published", "started", "still", "validated"]
 
 Event = dict[str, Any]
 _UNDECIDED = (TakeState.UNKNOWN, TakeState.ABANDONED)
 
 
-def validated(pipeline: Pipeline, nodes: int) -> Event:
-    return {"event": "validated", "pipeline": pipeline.id, "title": pipeline.title, "nodes": nodes}
+def validated(pipeline: Pipeline, nodes: int, place: Place) -> Event:
+    about = {"pipeline": pipeline.id, "title": pipeline.title, "nodes": nodes}
+    return {"event": "validated", **about, "where": place.to_dict(), "banner": place.banner}
+
+
+def planned(mode: str, make: Sequence[str], estimate: Estimate) -> Event:
+    """`make` are the nodes that will be made; in draft mode nothing is bought for them."""
+    return {
+        "event": "planned",
+        "mode": mode,
+        "make": list(make),
+        "buys": [
+            {
+                "node": purchase.node,
+                "provider": purchase.provider,
+                "quantity": purchase.price.quantity,
+                "unit": purchase.price.unit,
+                "usd": round(purchase.price.usd, 6),
+            }
+            for purchase in estimate.purchases
+        ],
+        "unknown": list(estimate.unknown),
+        "usd": round(estimate.usd, 6),
+    }
 
 
 def published(publication: Publication) -> Event:
@@ -93,10 +120,14 @@ def finished(
     delivery: Delivery | None,
     *,
     document: str,
+    place: Place,
     reasons: Mapping[str, str] | None = None,
     unchanged: bool = False,
 ) -> Event:
-    """How the run ended. `decide` maps failed nodes to the command that they need: `resolve` or `retry`."""
+    """How the run ended. `decide` maps failed nodes to the command that they need: `resolve` or `retry`.
+
+    `output` has paths when the video was brought here (`delivery`), else the `url` of where it lies.
+    """
     bill, reasons = _bill(takes), reasons or {}
     final = nodes.get(pipeline.final_node)
     return {
@@ -105,7 +136,8 @@ def finished(
         "pipeline": pipeline.id,
         "document": document,
         "unchanged": unchanged,
-        "output": delivery.to_dict() if delivery else None,
+        "environment": place.environment,
+        "output": delivery.to_dict() if delivery else _left_there(outcome, final, place),
         "draft": bool(final and final.output and final.output.draft),
         "duration": final.output.duration if final and final.output else None,
         "videos": [_video(node) for node in nodes.values() if node.type == "merge-videos" and node.output],
@@ -117,6 +149,17 @@ def finished(
         "made": sum(node.type != "asset" and node.status == NodeStatus.COMPLETED for node in nodes.values()),
         "cost": {"usd": round(bill.usd, 6), "live_usd": round(bill.live_usd, 6), "characters": bill.characters},
         "script": _script(nodes),
+    }
+
+
+def _left_there(outcome: Outcome, final: Node | None, place: Place) -> Event | None:
+    if place.local or outcome.status != "completed" or final is None or final.output is None:
+        return None
+    output = final.output
+    captions = [output.captions.srt, output.captions.vtt] if output.captions else []
+    return {
+        "url": f"s3://{output.bucket}/{output.s3_key}",
+        "captions": [f"s3://{output.bucket}/{key}" for key in captions],
     }
 
 

@@ -1,25 +1,28 @@
-"""`status` and `graph`: how far a pipeline is, read from disk without starting anything."""
+"""`status`, `list` and `graph`: how far pipelines are, read without starting anything."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from video_production.cli.events import node_moved
+from video_production.cli.place import Place
 from video_production.cli.rows import Columns, doing, mark, node_details
 from video_production.cli.words import KINDS, count, listing, money
-from video_production.cli.workspace import Snapshot, snapshot
+from video_production.cli.workspace import Entry, Snapshot, site
 from video_production.nodes.model import Node, NodeStatus, Pipeline
 from video_production.pipelines.documents import load_document
 from video_production.pipelines.graph import mermaid
 from video_production.pipelines.validation import resolve
 from video_production.takes.model import Take, TakeState
 
-__all__ = ["graph_text", "overview", "status_lines", "status_object"]
+__all__ = ["graph_text", "list_lines", "list_objects", "overview", "overview_lines", "status_lines", "status_object"]
 
 _STATES = {"run": "unfinished", "editing": "unfinished", "cancelled": "cancelled"}
+_STATES_ON_AWS = {"run": "running", "editing": "being changed", "cancelled": "being cancelled"}
 _MONEY = {
     TakeState.SUBMITTING: "no answer yet",
     TakeState.UNKNOWN: "may have been paid, to be decided with resolve",
@@ -29,14 +32,56 @@ _MONEY = {
 
 
 def overview(found: Snapshot) -> list[dict[str, Any]]:
-    """Every pipeline with its title and state."""
-    pipelines = [found.load(pipeline_id)[0] for pipeline_id in found.pipelines()]
-    return [{"pipeline": p.id, "title": p.title, "state": _state(p)} for p in pipelines if p]
+    """Every pipeline with its title and state, by name."""
+    entries = sorted(found.pipelines(), key=lambda entry: entry.pipeline.id)
+    return [_listed(found.place, entry) for entry in entries]
 
 
-def status_lines(pipeline: Pipeline, nodes: Mapping[str, Node], takes: Mapping[str, list[Take]]) -> Iterator[str]:
+def overview_lines(pipelines: list[dict[str, Any]]) -> list[str]:
+    """The same for a person."""
+    if not pipelines:
+        return ["No pipeline has been produced here yet."]
+    width = max(len(entry["pipeline"]) for entry in pipelines)
+    return [f" {entry['pipeline']:<{width}}  {entry['state']:<9}  {entry['title']}" for entry in pipelines]
+
+
+def list_objects(place: Place, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Pipelines with the moment at which something last happened to them, for programs."""
+    return [{**_listed(place, entry), "at": _moment(entry.at, "seconds")} for entry in entries]
+
+
+def list_lines(place: Place, entries: Sequence[Entry], limit: int) -> Iterator[str]:
+    """One line per pipeline, at most `limit`; the rest is counted."""
+    yield place.banner
+    if not entries:
+        yield " No pipelines."
+    shown = entries[:limit]
+    widest = max((len(entry.pipeline.id) for entry in shown), default=0)
+    states = max((len(_state(entry.pipeline, place)) for entry in shown), default=0)
+    for entry in shown:
+        when = (_moment(entry.at, "minutes") or "").replace("T", " ")[:16]
+        state = _state(entry.pipeline, place)
+        yield f" {entry.pipeline.id:<{widest}}  {state:<{states}}  {when:<16}  {entry.pipeline.title}".rstrip()
+    if len(entries) > limit:
+        yield f" … and {len(entries) - limit:,} older; --limit shows more"
+
+
+def _listed(place: Place, entry: Entry) -> dict[str, Any]:
+    pipeline = entry.pipeline
+    return {"pipeline": pipeline.id, "title": pipeline.title, "state": _state(pipeline, place)}
+
+
+def _moment(at: float, precision: str) -> str | None:
+    """Unix seconds as local time in ISO 8601."""
+    return datetime.fromtimestamp(at).astimezone().isoformat(timespec=precision) if at else None
+
+
+def status_lines(
+    place: Place, pipeline: Pipeline, nodes: Mapping[str, Node], takes: Mapping[str, list[Take]]
+) -> Iterator[str]:
     """What a person reads: one line per node, more where something is to be known."""
-    yield f"LOCAL · {pipeline.id} · {pipeline.title} · revision {pipeline.revision} · {_state(pipeline)}"
+    state = _state(pipeline, place)
+    yield f"{place.banner} · {pipeline.id} · {pipeline.title} · revision {pipeline.revision} · {state}"
     columns = Columns.of([{"id": node.id, "type": node.type} for node in nodes.values()], longest_id=200)
     for node in nodes.values():
         if node.type == "asset":
@@ -71,14 +116,17 @@ def _last_answer(node: Node, take: Take) -> str | None:
     return str(known) if known else "result received" if take.made else None
 
 
-def _state(pipeline: Pipeline) -> str:
-    return pipeline.outcome.status if pipeline.outcome else _STATES[pipeline.desired]
+def _state(pipeline: Pipeline, place: Place) -> str:
+    states = _STATES if place.local else _STATES_ON_AWS
+    return pipeline.outcome.status if pipeline.outcome else states[pipeline.desired]
 
 
-def status_object(pipeline: Pipeline, nodes: Mapping[str, Node], takes: Mapping[str, list[Take]]) -> dict[str, Any]:
+def status_object(
+    place: Place, pipeline: Pipeline, nodes: Mapping[str, Node], takes: Mapping[str, list[Take]]
+) -> dict[str, Any]:
     """The same for programs."""
     return {
-        "environment": "local",
+        **place.to_dict(),
         "pipeline": pipeline.id,
         "title": pipeline.title,
         "revision": pipeline.revision,
@@ -111,10 +159,10 @@ def _node_object(node: Node, takes: list[Take]) -> dict[str, Any]:
     }
 
 
-def graph_text(path: Path) -> str:
+def graph_text(path: Path, environment: str | None = None) -> str:
     """A document's graph as Mermaid text; nodes have the colour of their state where the pipeline ran before."""
     document = load_document(path)
-    _, known = snapshot().load(document.id)
+    _, known = site(environment).snapshot().load(document.id)
     nodes = [
         replace(node, status=known[node.id].status if node.id in known else node.status)
         for node in resolve(document, path.parent)

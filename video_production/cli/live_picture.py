@@ -15,6 +15,7 @@ from rich.text import Text
 from video_production.cli.rows import Columns, node_details, node_row
 from video_production.cli.summary import opening, summary
 from video_production.cli.words import count
+from video_production.settings import LOCAL
 
 __all__ = ["LivePicture"]
 
@@ -41,7 +42,7 @@ class LivePicture:
     def show(self, event: Event) -> None:
         for line in opening(event):
             self._print(line)
-        if event["event"] == "validated":
+        if not self._started and _begins(event):
             self._started = True
             self._live.start()
         if event["event"] == "started":
@@ -114,3 +115,10 @@ class LivePicture:
         bar = ProgressBar(float(max(1, len(self._nodes))), sum(parts))
         row.add_row(Text(f" {done} of {len(self._nodes)} done", "bold"), bar)
         return row
+
+
+def _begins(event: Event) -> bool:
+    """On AWS a question may come first, and it would not be seen beneath a picture that moves."""
+    if event["event"] == "validated":
+        return bool(event["where"]["environment"] == LOCAL)
+    return event["event"] in ("publishing", "started")

@@ -8,52 +8,86 @@ from pathlib import Path
 from typing import Any
 
 from video_production.cli.delivery import deliver, delivered, prepare
-from video_production.cli.events import Event, finished, node_moved, published, started, still, validated
-from video_production.cli.workspace import Snapshot, Workspace, open_workspace, snapshot
-from video_production.errors import OperatorError, RequestError
+from video_production.cli.events import Event, finished, node_moved, planned, published, started, still, validated
+from video_production.cli.spending import Estimate, buying_nodes, estimate
+from video_production.cli.workspace import Site, Snapshot, Workspace, bucket_for, load_known, site, takes_of
+from video_production.errors import OperatorError, RequestError, TransientError
 from video_production.nodes.model import Desired, Node, NodeStatus, Pipeline
-from video_production.pipelines.documents import LOCAL_BUCKET, PipelineDocument
+from video_production.pipelines.documents import PipelineDocument
 from video_production.pipelines.validation import load_valid_document, resolve
 from video_production.scheduling.publishing import Publication, compare
 
 __all__ = ["follow", "produce", "retry", "wanted_pipeline"]
 
-_LOOK_EVERY = 0.2
 _STILL_EVERY = 10.0
 _PREWARM = ("scheduler", "elevenlabs_submitter", "elevenlabs_poller", "audio_mixer", "merger")
 
+Agree = Callable[[Event], None]
+"""Is shown a `planned` event that buys something. Raises RequestError unless a person agrees."""
 
-def produce(path: Path, *, fresh: bool, clock: Callable[[], float] = time.time) -> Generator[Event]:
+
+def produce(
+    path: Path,
+    *,
+    fresh: bool,
+    environment: str | None = None,
+    agree: Agree | None = None,
+    download: bool = True,
+    clock: Callable[[], float] = time.time,
+) -> Generator[Event]:
     """Make the video of a document. Raises DocumentError, RequestError, OperatorError before anything is made."""
     document = load_valid_document(path)
     nodes = resolve(document, path.parent)
-    wanted = wanted_pipeline(document)
-    yield validated(wanted, len(nodes))
+    here = site(environment)
+    wanted = wanted_pipeline(document, bucket_for(document, here))
+    yield validated(wanted, len(nodes), here.place)
+    before = here.snapshot()
     if not fresh:
-        unchanged = _finished_before(snapshot(), wanted, nodes, path)
+        unchanged = _finished_before(before, wanted, nodes, path, download)
         if unchanged:
             yield unchanged
             return
-    prepare(path.parent)
-    with open_workspace(prewarm=_PREWARM) as workspace:
-        workspace.cloud.ensure_bucket(wanted.bucket)
+    if download:
+        prepare(path.parent)
+    with here.open(prewarm=_PREWARM) as workspace:
+        here.ensure_bucket(workspace, wanted.bucket)
+        if not here.place.local:
+            plan = _plan(here, workspace, before, wanted, nodes, fresh=fresh)
+            yield plan
+            _ask(plan, agree)
+            yield {"event": "publishing"}
         publication = workspace.publisher.publish(nodes, wanted, fresh=fresh)
         yield published(publication)
         reasons = _ask_again(workspace, wanted.id, publication)
-        yield from follow(workspace, wanted.id, path, reasons, clock=clock)
+        yield from follow(workspace, wanted.id, path, reasons, download=download, clock=clock)
 
 
-def retry(path: Path, pipeline_id: str, node: str) -> Generator[Event]:
+def retry(
+    path: Path,
+    pipeline_id: str,
+    node: str,
+    *,
+    environment: str | None = None,
+    agree: Agree | None = None,
+    download: bool = True,
+) -> Generator[Event]:
     """Make one failed node again, and what waits for it."""
-    prepare(path.parent)
-    with open_workspace() as workspace:
+    here = site(environment)
+    if download:
+        prepare(path.parent)
+    with here.open() as workspace:
+        if not here.place.local:
+            pipeline, nodes = load_known(here.snapshot(), pipeline_id)
+            yield validated(pipeline, len(nodes), here.place)
+            plan = _plan_of_retry(here, workspace, nodes, node)
+            yield plan
+            _ask(plan, agree)
         workspace.asking.retry(pipeline_id, node)
-        yield from follow(workspace, pipeline_id, path)
+        yield from follow(workspace, pipeline_id, path, download=download)
 
 
-def wanted_pipeline(document: PipelineDocument) -> Pipeline:
+def wanted_pipeline(document: PipelineDocument, bucket: str) -> Pipeline:
     """The `#pipeline` item that a document asks for, without its state."""
-    storage = document.config.storage
     return Pipeline(
         id=document.id,
         title=document.title,
@@ -61,8 +95,8 @@ def wanted_pipeline(document: PipelineDocument) -> Pipeline:
         desired=Desired.RUN,
         node_ids=(),
         final_node="",
-        bucket=storage.bucket or LOCAL_BUCKET,
-        prefix=storage.prefix or "",
+        bucket=bucket,
+        prefix=document.config.storage.prefix or "",
     )
 
 
@@ -72,6 +106,7 @@ def follow(
     document: Path,
     reasons: Mapping[str, str] | None = None,
     *,
+    download: bool = True,
     clock: Callable[[], float] = time.time,
 ) -> Generator[Event]:
     """Tell what happens to a pipeline until it ends, then bring its video to `output` beside the document.
@@ -86,25 +121,37 @@ def follow(
     seen: dict[str, tuple[Any, ...]] = {}
     began = quiet_since = clock()
     while True:
-        pipeline, nodes = _load(workspace, pipeline_id)
+        pipeline, nodes = yield from _load_patiently(workspace, pipeline_id, clock)
         for node in _moved(nodes, seen):
             quiet_since = clock()
             kept_so = node.id in kept
             yield node_moved(node, clock(), since=began, kept=kept_so, reason=reasons.get(node.id, ""))
         if pipeline.outcome:
-            takes = {node.id: workspace.asking.takes_of(node) for node in nodes.values()}
-            delivery = None
-            if pipeline.outcome.status == "completed":
-                delivery = deliver(nodes[pipeline.final_node], document, workspace.storage)
-            outcome = pipeline.outcome
-            yield finished(pipeline, outcome, nodes, takes, delivery, document=str(document), reasons=reasons)
+            yield _end(workspace, pipeline, nodes, document, reasons, download)
             return
-        if not workspace.cloud.alive:
-            raise OperatorError("The local cloud has ended; run the same command again to continue.")
+        workspace.check_alive()
         if clock() - quiet_since > _STILL_EVERY:
             quiet_since = clock()
             yield still(nodes)
-        time.sleep(_LOOK_EVERY)
+        time.sleep(workspace.look_every)
+
+
+def _end(
+    workspace: Workspace,
+    pipeline: Pipeline,
+    nodes: dict[str, Node],
+    document: Path,
+    reasons: Mapping[str, str],
+    download: bool,
+) -> Event:
+    if pipeline.outcome is None:
+        raise RequestError(f"Pipeline '{pipeline.id}' has not ended.")
+    takes = {node.id: workspace.asking.takes_of(node) for node in nodes.values()}
+    delivery = None
+    if pipeline.outcome.status == "completed" and download:
+        delivery = deliver(nodes[pipeline.final_node], document, workspace.storage)
+    outcome, place = pipeline.outcome, workspace.place
+    return finished(pipeline, outcome, nodes, takes, delivery, document=str(document), place=place, reasons=reasons)
 
 
 def _load(workspace: Workspace, pipeline_id: str) -> tuple[Pipeline, dict[str, Node]]:
@@ -112,6 +159,24 @@ def _load(workspace: Workspace, pipeline_id: str) -> tuple[Pipeline, dict[str, N
     if pipeline is None:
         raise RequestError(f"There is no pipeline '{pipeline_id}' here; run produce first.")
     return pipeline, nodes
+
+
+def _load_patiently(
+    workspace: Workspace, pipeline_id: str, clock: Callable[[], float]
+) -> Generator[Event, None, tuple[Pipeline, dict[str, Node]]]:
+    """A run on AWS goes on while this machine has lost its network: that is said once, and tried again for a while."""
+    since: float | None = None
+    while True:
+        try:
+            return _load(workspace, pipeline_id)
+        except TransientError as error:
+            if since is None:
+                since = clock()
+                if workspace.patience:
+                    yield {"event": "unreachable", "why": str(error)}
+            if clock() - since >= workspace.patience:
+                raise
+        time.sleep(workspace.look_every)
 
 
 def _moved(nodes: dict[str, Node], seen: dict[str, tuple[Any, ...]]) -> list[Node]:
@@ -145,7 +210,9 @@ def _ask_again(workspace: Workspace, pipeline_id: str, publication: Publication)
     return reasons
 
 
-def _finished_before(before: Snapshot, wanted: Pipeline, nodes: list[Node], document: Path) -> Event | None:
+def _finished_before(
+    before: Snapshot, wanted: Pipeline, nodes: list[Node], document: Path, download: bool
+) -> Event | None:
     """The last event of an earlier run, when the document is as it was and its video still lies there."""
     pipeline, known = before.load(wanted.id)
     publication = compare(nodes, wanted, pipeline, known)
@@ -153,8 +220,54 @@ def _finished_before(before: Snapshot, wanted: Pipeline, nodes: list[Node], docu
         return None
     if pipeline.outcome.status != "completed":
         return None
-    delivery = delivered(known[pipeline.final_node], document)
-    if delivery is None:
+    delivery = delivered(known[pipeline.final_node], document) if download else None
+    if delivery is None and download:
         return None
-    takes = before.takes_of(known)
-    return finished(pipeline, pipeline.outcome, known, takes, delivery, document=str(document), unchanged=True)
+    takes, outcome = takes_of(before, known), pipeline.outcome
+    about: dict[str, Any] = {"document": str(document), "place": before.place, "unchanged": True}
+    return finished(pipeline, outcome, known, takes, delivery, **about)
+
+
+# Money: what will be bought is said before anything is written
+
+
+def _plan(
+    here: Site, workspace: Workspace, before: Snapshot, wanted: Pipeline, nodes: list[Node], *, fresh: bool
+) -> Event:
+    pipeline, known = before.load(wanted.id)
+    publication = compare(nodes, wanted, pipeline, known, fresh=fresh)
+    done = {id for id in publication.reused if known[id].status == NodeStatus.COMPLETED}
+    make = [node for node in nodes if node.type != "asset" and node.id not in done]
+    mode = _mode(here, make)
+    bought = Estimate()
+    if mode == "live":
+        inputs = {node.id: node for node in nodes}
+        bought = estimate(make, inputs, before, workspace.storage, here.provider)
+    return planned(mode, [node.id for node in make], bought)
+
+
+def _plan_of_retry(here: Site, workspace: Workspace, nodes: dict[str, Node], node_id: str) -> Event:
+    asked = [node for node in nodes.values() if node.id == node_id]
+    waiting = [node for node in nodes.values() if node.type != "asset" and node.status == NodeStatus.PENDING]
+    make = [*asked, *waiting]
+    mode = _mode(here, make)
+    bought = Estimate()
+    if mode == "live":
+        found = here.snapshot()
+        again = estimate(asked, nodes, found, workspace.storage, here.provider, asked="retry")
+        more = estimate(waiting, nodes, found, workspace.storage, here.provider)
+        bought = Estimate(again.purchases + more.purchases, again.unknown + more.unknown)
+    return planned(mode, [node.id for node in make], bought)
+
+
+def _mode(here: Site, make: list[Node]) -> str:
+    """`live` as soon as one provider of these nodes is real; empty where no provider makes any of them."""
+    modes = {here.provider(name).mode for name in {str(node.provider) for node in buying_nodes(make)}}
+    return "live" if "live" in modes else "draft" if modes else ""
+
+
+def _ask(plan: Event, agree: Agree | None) -> None:
+    if plan["buys"] or plan["unknown"]:
+        if agree is None:
+            raise OperatorError("This run would buy something, and nobody was asked.")
+        agree(plan)

@@ -9,17 +9,27 @@ from typing import Any
 from video_production.cli.rows import Columns, joined, node_row
 from video_production.cli.words import count, listing, money, near, quoted
 from video_production.providers.prices import price_date
+from video_production.settings import LOCAL
 
-__all__ = ["opening", "summary"]
+__all__ = ["bill", "opening", "summary"]
 
 Event = Mapping[str, Any]
-_HEADLINE = "LOCAL DRAFT · no account, no keys, nothing leaves this machine"
+_LOCALLY = "LOCAL DRAFT · no account, no keys, nothing leaves this machine"
+_MODES = {
+    "draft": "DRAFT · stand-ins make the voices, nothing is paid for",
+    "live": "LIVE · results of real providers are paid for",
+    "": "",
+}
 
 
 def opening(event: Event) -> Iterator[str]:
-    """What a `validated`, `published` or `started` event is worth saying."""
+    """What a `validated`, `planned`, `published`, `started` or `unreachable` event is worth saying."""
     if event["event"] == "validated":
-        yield _HEADLINE
+        yield _LOCALLY if event["where"]["environment"] == LOCAL else event["banner"]
+    elif event["event"] == "planned":
+        yield from _plan(event)
+    elif event["event"] == "unreachable":
+        yield f" AWS does not answer just now ({event['why'].rstrip('.')}); the run goes on there. Trying again …"
     elif event["event"] == "published":
         changed = [*event["changed"], *event["new"]]
         known = event["reused"] or event["remade"]  # else all is new or made afresh, and a list of all says nothing
@@ -35,13 +45,38 @@ def opening(event: Event) -> Iterator[str]:
             yield f" reused: {', '.join(kept)}"
 
 
+def _plan(event: Event) -> Iterator[str]:
+    if event["mode"]:
+        yield f" {_MODES[event['mode']]}"
+    if event["make"]:
+        yield f" to make: {listing(event['make'])}"
+    if event["mode"] == "live":
+        yield f" {bill(event)}"
+
+
+def bill(event: Event) -> str:
+    """What a `planned` event buys, in one line."""
+    if not event["buys"] and not event["unknown"]:
+        return "Nothing new is bought."
+    quantities: dict[tuple[str, str], float] = {}
+    for purchase in event["buys"]:
+        kind = (purchase["provider"], purchase["unit"])
+        quantities[kind] = quantities.get(kind, 0.0) + purchase["quantity"]
+    parts = [f"{quantity:,.0f} {unit} from {provider}" for (provider, unit), quantity in quantities.items()]
+    known = f"{listing(parts)}: about {money(event['usd'])} (prices of {price_date()})" if parts else ""
+    if not event["unknown"]:
+        return f"buys {known}"
+    more = f"{listing(event['unknown'])}, at a price that is known only when the inputs are there"
+    return f"buys {known}, and {more}" if known else f"buys {more}"
+
+
 def summary(event: Event) -> Iterator[str]:
     """The lines for a person; for a completed pipeline the last one is the path of the video alone."""
     if event["status"] == "completed":
         yield from _completed(event)
     elif event["status"] == "cancelled":
         yield " Cancelled. What is finished stays and will be reused."
-        yield f" Next: ./jiki-video produce {quoted(event['document'])} continues it"
+        yield f" Next: ./jiki-video produce {quoted(event['document'])}{_option(event)} continues it"
     else:
         yield from _failed(event)
 
@@ -56,6 +91,10 @@ def _completed(event: Event) -> Iterator[str]:
             yield from joined(made)
     yield from _cost(event)
     output = event["output"]
+    if "url" in output:
+        yield f" Next: ./jiki-video open {quoted(event['pipeline'])}{_option(event)} gives an address for a browser"
+        yield output["url"]
+        return
     if output["captions"]:
         yield f" Captions beside it: {listing([Path(path).name for path in output['captions']])}"
     edit = near(Path(event["document"]).parent / event["script"]) if event["script"] else event["document"]
@@ -76,6 +115,7 @@ def _cost(event: Event) -> Iterator[str]:
 
 def _failed(event: Event) -> Iterator[str]:
     failed, blocked, document = event["failed"], event["blocked"], quoted(event["document"])
+    option = _option(event)
     line = f" Failed: {listing(list(failed))}"
     yield line + (f" · not made because of that: {listing(blocked)}" if blocked else "")
     if event["made"]:
@@ -84,10 +124,14 @@ def _failed(event: Event) -> Iterator[str]:
     for node_id in failed:
         command = event["decide"].get(node_id)
         if command == "resolve":
-            steps.append(f"./jiki-video resolve {document} {node_id} --adopt ID | --pay-again | --give-up")
+            steps.append(f"./jiki-video resolve {document} {node_id}{option} --adopt ID | --pay-again | --give-up")
         elif command == "retry":
-            steps.append(f"./jiki-video retry {document} {node_id} sends it again and may cost again")
+            steps.append(f"./jiki-video retry {document} {node_id}{option} sends it again and may cost again")
     if len(steps) < len(failed):
         steps.append("mend the cause and run the same command again")
     yield f" Next: {steps[0]}"
     yield from (f"       {step}" for step in steps[1:])
+
+
+def _option(event: Event) -> str:
+    return "" if event["environment"] == LOCAL else f" --environment {event['environment']}"

@@ -1,106 +1,157 @@
-"""Where the commands find their tables, buckets and machines: the local cloud of this checkout."""
+"""What the commands need of the place where pipelines live, whether that is this machine or AWS.
+
+A `Site` is looked at without changing anything (`snapshot`) and worked with (`open`). The implementations are
+`local_workspace` and `aws.workspace`; each is imported only when it is used.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from local_cloud.functions import NAMES, machine_arn
-from local_cloud.handle import CloudHandle, attach_or_start
-from local_cloud.journal import read_tables
-from video_production.errors import OperatorError, RequestError
+from video_production.cli.place import Place
+from video_production.errors import RequestError
 from video_production.nodes.model import Node, Pipeline
-from video_production.nodes.table import NodeTable, read_items
+from video_production.nodes.table import NodeTable
+from video_production.pipelines.documents import LOCAL_BUCKET, PipelineDocument
 from video_production.scheduling.asking import Asking
 from video_production.scheduling.publishing import Publisher
-from video_production.settings import local_home
+from video_production.settings import ProviderSettings
 from video_production.storage import Storage
-from video_production.tables import decode
 from video_production.takes.model import Take
-from video_production.takes.table import TAKE, TakeTable, read_take
+from video_production.takes.table import TakeTable
 
-__all__ = ["CHECKOUT", "HOME", "Snapshot", "Workspace", "open_workspace", "snapshot"]
-
-CHECKOUT = Path(__file__).resolve().parent.parent.parent
-HOME = local_home(CHECKOUT)
+__all__ = ["Entry", "Site", "Snapshot", "Workspace", "bucket_for", "load_known", "site", "takes_of"]
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """A running local cloud, through the same data layer that the functions use."""
+    """The tables, the bucket and the machines, through the same data layer that the functions use.
 
-    cloud: CloudHandle
+    `look_every` is how often to look while following a run, `patience` how long AWS may fail to answer meanwhile, both
+    in seconds. `who` signs decisions. `check_alive` raises OperatorError once nothing here can make progress any more.
+    `client` gives a boto3 client of a service.
+    """
+
+    place: Place
     nodes: NodeTable
     takes: TakeTable
     storage: Storage
     asking: Asking
+    client: Callable[[str], Any]
+    who: str
+    look_every: float
+    patience: float
+    check_alive: Callable[[], None]
 
     @property
     def publisher(self) -> Publisher:
         return Publisher(self.nodes, self.storage)
 
 
-@contextmanager
-def open_workspace(*, prewarm: tuple[str, ...] = ()) -> Iterator[Workspace]:
-    """Use the local cloud, starting it when it does not run; it ends with its last user."""
-    from botocore.exceptions import BotoCoreError, ClientError  # takes a moment, and half of the commands do without
-
-    with attach_or_start(HOME, prewarm=prewarm) as cloud:
-        dynamodb = cloud.client("dynamodb")
-        nodes = NodeTable(dynamodb, NAMES.nodes_table)
-        takes = TakeTable(dynamodb, NAMES.takes_table, NAMES.nodes_table)
-        asking = Asking(nodes, takes, cloud.client("stepfunctions"), machine_arn(NAMES.pipeline_machine))
-        try:
-            yield Workspace(cloud, nodes, takes, Storage(cloud.client("s3")), asking)
-        except (BotoCoreError, ClientError) as error:
-            raise OperatorError(_broken(cloud, error)) from error
-
-
-def _broken(cloud: CloudHandle, error: Exception) -> str:
-    log = cloud.home / "cloud.log"
-    if not cloud.alive:
-        return f"The local cloud has ended (its log: {log}); run the same command again to continue."
-    return f"The local cloud could not carry this out ({error}; its log: {log}); run the same command again."
-
-
 @dataclass(frozen=True)
-class Snapshot:
-    """The tables as they were written to disk last, read without starting anything."""
+class Entry:
+    """A pipeline in a list. `at` is when something last happened to it, in Unix seconds (0: not known)."""
 
-    tables: dict[str, list[dict[str, Any]]]
-
-    def pipelines(self) -> list[str]:
-        return sorted({item["pipeline_id"] for item in self.tables.get(NAMES.nodes_table, ())})
-
-    def load(self, pipeline_id: str) -> tuple[Pipeline | None, dict[str, Node]]:
-        items = (item for item in self.tables.get(NAMES.nodes_table, ()) if item["pipeline_id"] == pipeline_id)
-        return read_items(items)
-
-    def takes_of(self, nodes: dict[str, Node]) -> dict[str, list[Take]]:
-        """The takes of each node, by node id."""
-        found = {
-            item["take_id"]: read_take(item)
-            for item in self.tables.get(NAMES.takes_table, ())
-            if item["record"] == TAKE
-        }
-        return {
-            node.id: [found[take_id] for take_id in node.metadata.get("takes", ()) if take_id in found]
-            for node in nodes.values()
-        }
-
-    def load_known(self, pipeline_id: str) -> tuple[Pipeline, dict[str, Node]]:
-        """Like `load`. Raises RequestError where there is no such pipeline."""
-        pipeline, nodes = self.load(pipeline_id)
-        if pipeline is None:
-            known = ", ".join(self.pipelines()) or "none yet"
-            raise RequestError(f"There is no pipeline '{pipeline_id}' here (known: {known}). Run `produce` first.")
-        return pipeline, nodes
+    pipeline: Pipeline
+    at: float
 
 
-def snapshot() -> Snapshot:
-    """Read the journal. Raises OperatorError when it is damaged."""
-    tables = read_tables(HOME / "journal.jsonl")
-    return Snapshot({name: [decode(item) for item in items.values()] for name, items in tables.items()})
+class Snapshot(Protocol):
+    """The tables, to read."""
+
+    @property
+    def place(self) -> Place: ...
+
+    def pipelines(self, *, active: bool = False) -> list[Entry]:
+        """Every pipeline, or those under way, the latest first."""
+        ...
+
+    def load(self, pipeline_id: str) -> tuple[Pipeline | None, dict[str, Node]]: ...
+
+    def take(self, take_id: str) -> Take | None: ...
+
+    def no_such_pipeline(self, pipeline_id: str) -> RequestError:
+        """What to say where there is no such pipeline."""
+        ...
+
+
+class Site(Protocol):
+    """Where pipelines live. `bucket` is where media go when a document names none."""
+
+    @property
+    def place(self) -> Place: ...
+
+    @property
+    def bucket(self) -> str: ...
+
+    def snapshot(self) -> Snapshot: ...
+
+    def open(self, *, prewarm: tuple[str, ...] = ()) -> AbstractContextManager[Workspace]: ...
+
+    def ensure_bucket(self, workspace: Workspace, bucket: str) -> None:
+        """Make sure that media can go there, before anything is written."""
+        ...
+
+    def provider(self, name: str) -> ProviderSettings:
+        """How this environment talks to a provider: live or draft, and on which account."""
+        ...
+
+    def log_client(self) -> AbstractContextManager[Any]:
+        """A CloudWatch Logs client."""
+        ...
+
+    def function(self, role: str) -> str:
+        """The name of a function here."""
+        ...
+
+    def link(self, bucket: str, key: str, seconds: int) -> tuple[str, str]:
+        """Where a browser or a player finds an object, and a remark on how long (empty: as long as it exists)."""
+        ...
+
+
+def site(environment: str | None) -> Site:
+    """The place that `--environment` names; this machine without one. AWS is asked at once whether it is there."""
+    if environment is None:
+        from video_production.cli.local_workspace import LocalSite
+
+        return LocalSite()
+    from video_production.cli.aws.workspace import AwsSite
+
+    return AwsSite.connect(environment)
+
+
+def load_known(found: Snapshot, pipeline_id: str) -> tuple[Pipeline, dict[str, Node]]:
+    """A pipeline and its nodes. Raises RequestError where there is no such pipeline."""
+    pipeline, nodes = found.load(pipeline_id)
+    if pipeline is None:
+        raise found.no_such_pipeline(pipeline_id)
+    return pipeline, nodes
+
+
+def takes_of(found: Snapshot, nodes: Mapping[str, Node]) -> dict[str, list[Take]]:
+    """The results that each node bought or shares, by node id."""
+    known: dict[str, Take | None] = {}
+    for node in nodes.values():
+        for take_id in node.metadata.get("takes", ()):
+            if take_id not in known:
+                known[take_id] = found.take(take_id)
+    return {
+        node.id: [take for take_id in node.metadata.get("takes", ()) if (take := known[take_id])]
+        for node in nodes.values()
+    }
+
+
+def bucket_for(document: PipelineDocument, here: Site) -> str:
+    """The bucket that a document's media go to. Raises RequestError for one that an environment can't write to."""
+    named = document.config.storage.bucket
+    if here.place.local:
+        return named or here.bucket
+    if named not in ("", LOCAL_BUCKET, here.bucket):
+        raise RequestError(
+            f"The document keeps its media in '{named}', but {here.place.words} works in '{here.bucket}' and may not "
+            "write elsewhere; remove config.storage.bucket, or produce it in the environment of that bucket."
+        )
+    return here.bucket

@@ -19,7 +19,7 @@ def test_a_command_without_words_is_found(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_page_has_a_section_for_every_command() -> None:
     page = commands_page()
-    for name in cli.commands:
+    for name in [*(name for name in cli.commands if name != "webhooks"), "webhooks register"]:
         assert f"\n## {name}\n\n```text\nUsage: ./jiki-video {name} " in page
 
 

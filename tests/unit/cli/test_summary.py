@@ -14,6 +14,7 @@ def finished(**changes: Any) -> dict[str, Any]:
         "event": "finished",
         "status": "completed",
         "document": "lesson/pipeline.yaml",
+        "environment": "local",
         "unchanged": False,
         "output": {"path": str(Path.cwd() / "lesson/output/lesson.draft.mp4"), "captions": []},
         "videos": [],

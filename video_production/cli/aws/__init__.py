@@ -1,0 +1,1 @@
+"""The commands against an environment on AWS. Imports no emulation."""

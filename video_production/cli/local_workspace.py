@@ -1,0 +1,163 @@
+"""This machine: the local cloud of this checkout, and the journal that it leaves on disk."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local_cloud.functions import NAMES, machine_arn
+from local_cloud.handle import CloudHandle, attach_or_start
+from local_cloud.journal import read_tables
+from local_cloud.state import StateFolder
+from video_production.cli.place import ON_THIS_MACHINE, Place
+from video_production.cli.workspace import Entry, Workspace
+from video_production.errors import OperatorError, RequestError
+from video_production.nodes.model import Node, Pipeline
+from video_production.nodes.table import NodeTable, read_items
+from video_production.pipelines.documents import LOCAL_BUCKET
+from video_production.scheduling.asking import Asking
+from video_production.settings import LOCAL, FunctionSettings, ProviderSettings, local_home
+from video_production.storage import Storage
+from video_production.tables import decode
+from video_production.takes.model import Take
+from video_production.takes.table import TAKE, TakeTable, read_take
+
+__all__ = ["CHECKOUT", "HOME", "LocalSite", "LocalSnapshot", "read_snapshot"]
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+HOME = local_home(CHECKOUT)
+_LOOK_EVERY = 0.2
+
+
+class LocalSite:
+    """The local cloud; it starts with the first who works with it and ends with the last."""
+
+    place = ON_THIS_MACHINE
+    bucket = LOCAL_BUCKET
+
+    def snapshot(self) -> LocalSnapshot:
+        return read_snapshot(HOME)
+
+    @contextmanager
+    def open(self, *, prewarm: tuple[str, ...] = ()) -> Iterator[Workspace]:
+        from botocore.exceptions import (
+            BotoCoreError,
+            ClientError,
+        )  # takes a moment, and half of the commands do without
+
+        with attach_or_start(HOME, prewarm=prewarm) as cloud:
+            try:
+                yield _workspace(cloud)
+            except (BotoCoreError, ClientError) as error:
+                raise OperatorError(_broken(cloud, error)) from error
+
+    def ensure_bucket(self, workspace: Workspace, bucket: str) -> None:
+        from botocore.exceptions import ClientError
+
+        s3 = workspace.storage.client
+        try:
+            s3.head_bucket(Bucket=bucket)
+        except ClientError:
+            s3.create_bucket(Bucket=bucket)
+
+    def provider(self, name: str) -> ProviderSettings:
+        return FunctionSettings.from_environment({"JIKI_ENVIRONMENT": LOCAL, f"{name.upper()}_MODE": "draft"}).provider(
+            name
+        )
+
+    @contextmanager
+    def log_client(self) -> Iterator[Any]:
+        """Raises RequestError where no local cloud runs: its logs end with it."""
+        if StateFolder(HOME).running() is None:
+            raise RequestError(
+                "No local cloud runs now, and its logs are gone with it. Keep one with ./jiki-video up in another "
+                "terminal, produce again, and ask for the logs while it runs."
+            )
+        with attach_or_start(HOME) as cloud:
+            yield cloud.client("logs")
+
+    def function(self, role: str) -> str:
+        return NAMES.function(role)
+
+    def link(self, bucket: str, key: str, seconds: int) -> tuple[str, str]:  # noqa: ARG002 - a file does not expire
+        path = StateFolder(HOME).s3 / bucket / key
+        if not path.is_file():
+            raise OperatorError(f"The file {path} is gone; run produce to make it again.")
+        return str(path), ""
+
+
+def _workspace(cloud: CloudHandle) -> Workspace:
+    def check_alive() -> None:
+        if not cloud.alive:
+            raise OperatorError("The local cloud has ended; run the same command again to continue.")
+
+    dynamodb = cloud.client("dynamodb")
+    nodes = NodeTable(dynamodb, NAMES.nodes_table)
+    takes = TakeTable(dynamodb, NAMES.takes_table, NAMES.nodes_table)
+    return Workspace(
+        place=ON_THIS_MACHINE,
+        nodes=nodes,
+        takes=takes,
+        storage=Storage(cloud.client("s3")),
+        asking=Asking(nodes, takes, cloud.client("stepfunctions"), machine_arn(NAMES.pipeline_machine)),
+        client=cloud.client,
+        who=getpass.getuser(),
+        look_every=_LOOK_EVERY,
+        patience=0.0,
+        check_alive=check_alive,
+    )
+
+
+def _broken(cloud: CloudHandle, error: Exception) -> str:
+    log = cloud.home / "cloud.log"
+    if not cloud.alive:
+        return f"The local cloud has ended (its log: {log}); run the same command again to continue."
+    return f"The local cloud could not carry this out ({error}; its log: {log}); run the same command again."
+
+
+@dataclass(frozen=True)
+class LocalSnapshot:
+    """The tables as they were written to disk last, read without starting anything."""
+
+    tables: dict[str, list[dict[str, Any]]]
+    place: Place = ON_THIS_MACHINE
+
+    def pipelines(self, *, active: bool = False) -> list[Entry]:
+        found = []
+        for pipeline_id in sorted({item["pipeline_id"] for item in self._nodes}):
+            pipeline, nodes = self.load(pipeline_id)
+            if pipeline and not (active and pipeline.outcome):
+                found.append(Entry(pipeline, _last_moved(pipeline, nodes)))
+        return sorted(found, key=lambda entry: -entry.at)
+
+    def load(self, pipeline_id: str) -> tuple[Pipeline | None, dict[str, Node]]:
+        return read_items(item for item in self._nodes if item["pipeline_id"] == pipeline_id)
+
+    def take(self, take_id: str) -> Take | None:
+        for item in self.tables.get(NAMES.takes_table, ()):
+            if item["take_id"] == take_id and item["record"] == TAKE:
+                return read_take(item)
+        return None
+
+    def no_such_pipeline(self, pipeline_id: str) -> RequestError:
+        known = ", ".join(sorted({item["pipeline_id"] for item in self._nodes})) or "none yet"
+        return RequestError(f"There is no pipeline '{pipeline_id}' here (known: {known}). Run `produce` first.")
+
+    @property
+    def _nodes(self) -> list[dict[str, Any]]:
+        return self.tables.get(NAMES.nodes_table, [])
+
+
+def _last_moved(pipeline: Pipeline, nodes: dict[str, Node]) -> float:
+    moved = [node.touched_at for node in nodes.values()]
+    return max([*moved, pipeline.outcome.at if pipeline.outcome else 0.0])
+
+
+def read_snapshot(home: Path) -> LocalSnapshot:
+    """Read the journal. Raises OperatorError when it is damaged."""
+    tables = read_tables(home / "journal.jsonl")
+    return LocalSnapshot({name: [decode(item) for item in items.values()] for name, items in tables.items()})

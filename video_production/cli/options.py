@@ -1,0 +1,60 @@
+"""What several commands take: the environment, a document or a pipeline, a yes to spending."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from video_production.errors import RequestError
+from video_production.settings import ENVIRONMENTS
+
+__all__ = ["EITHER", "PATH", "as_document", "document_id", "environment", "pipeline_id", "prudent"]
+
+PATH = click.Path(path_type=Path)
+EITHER = "DOCUMENT|PIPELINE"
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def environment(
+    help_text: str = "Work in this environment on AWS instead of on this machine.",
+) -> Callable[[Command], Command]:
+    """`--environment NAME`. There is no default from elsewhere: what costs money is always typed."""
+    return click.option("--environment", type=click.Choice(ENVIRONMENTS), metavar="NAME", help=help_text)
+
+
+def document_id(path: Path) -> str:
+    from video_production.pipelines.documents import load_document
+
+    return load_document(path).id
+
+
+def pipeline_id(document: str) -> str:
+    """A pipeline's id, given itself or the document that holds it."""
+    path = Path(document)
+    if path.is_file() or path.suffix in (".yaml", ".yml", ".json"):
+        return document_id(path)
+    return document
+
+
+def as_document(document: str) -> str:
+    return document if Path(document).is_file() else "DOCUMENT"
+
+
+def prudent(*, yes: bool, as_json: bool) -> Callable[[dict[str, Any]], None]:
+    """Asks a person before something is bought. Raises RequestError for a no, and where nobody can be asked."""
+
+    def agree(plan: dict[str, Any]) -> None:
+        from video_production.cli.summary import bill
+
+        if yes:
+            return
+        if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise RequestError(f"This {bill(plan)}. Say --yes to agree; nothing was started.")
+        if not click.confirm(" Buy this?"):
+            raise RequestError("Nothing was started, nothing was bought.")
+
+    return agree
