@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help demo test test-kills bench-concat bench-imports layer bundles lint format lock clean
+.PHONY: help demo test test-kills bench-concat bench-imports layer bundles synth lint format lock clean
 
 .PHONY: setup
 setup:
@@ -35,6 +35,10 @@ layer:  ## build the FFmpeg layer for both architectures
 bundles:  ## build the layer and every function's package, and print their sizes
 	@$(PYTHON) tools/set_up.py deploy
 	@$(BIN)/python -m tools.bundles
+
+synth:  ## write what would be deployed, for all environments, to cdk.out
+	@$(PYTHON) tools/set_up.py deploy
+	@$(BIN)/python -m tools.synth
 
 lint: setup  ## ruff and the strict type checker
 	@$(BIN)/ruff check .

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,15 @@ from stacks.video_production_stack import VideoProductionStack
 from tools.bundles import Target
 from video_production.errors import OperatorError
 
-__all__ = ["add_environment", "context_of_checkout", "main"]
+__all__ = ["add_environment", "main", "synthesise"]
 
 _CDK_JSON = Path(__file__).resolve().parent.parent / "cdk.json"
 
 
 def main() -> int:
     """Synthesise the environment that was chosen; wrong settings are told without a traceback."""
-    app = cdk.App(context=context_of_checkout())
+    by_command_line = "CDK_CONTEXT_JSON" in os.environ
+    app = cdk.App(context=None if by_command_line else _context_of_checkout())
     try:
         add_environment(app)
     except (SettingsError, OperatorError) as error:
@@ -38,10 +40,19 @@ def main() -> int:
     return 0
 
 
-def context_of_checkout() -> dict[str, Any] | None:
-    """The context of `cdk.json`, which only the CDK's command line reads by itself; None when it did."""
-    if os.environ.get("CDK_CONTEXT_JSON"):
-        return None
+def synthesise(folder: Path, chosen: Mapping[str, Any], assets: Assets | None = None) -> Path:
+    """Write one environment's templates and packages into `folder`, without the CDK's command line.
+
+    `chosen` is laid over the context of `cdk.json`. Returns the template. Raises SettingsError and OperatorError.
+    """
+    app = cdk.App(context={**_context_of_checkout(), **chosen}, outdir=str(folder))
+    stack = add_environment(app, assets)
+    app.synth()
+    return folder / stack.template_file
+
+
+def _context_of_checkout() -> dict[str, Any]:
+    """The context of `cdk.json`, which only the CDK's command line reads by itself."""
     context: dict[str, Any] = json.loads(_CDK_JSON.read_text())["context"]
     return context
 
