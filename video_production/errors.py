@@ -5,6 +5,7 @@
     │   ├── DocumentError         a pipeline document, with every problem and its path
     │   ├── MediaError            a media file that is unreadable, truncated, or of a kind that does not fit
     │   └── RequestError          an event or a command that makes no sense
+    │       └── NotFound          it names a pipeline or a node that does not exist
     ├── ProviderError             a generation provider answered (or did not)
     │   ├── ProviderRefused       definite refusal: nothing was made, nothing was paid
     │   ├── ProviderAmbiguous     the request may have been carried out and paid
@@ -34,6 +35,7 @@ __all__ = [
     "InputError",
     "MayHaveBeenPaid",
     "MediaError",
+    "NotFound",
     "OperatorError",
     "OutOfTime",
     "Problem",
@@ -97,6 +99,10 @@ class MediaError(InputError):
 
 class RequestError(InputError):
     """An event or a command makes no sense."""
+
+
+class NotFound(RequestError):
+    """What was named does not exist."""
 
 
 class ProviderError(VideoProductionError):

@@ -14,9 +14,11 @@ from typing import Literal
 from video_production.errors import OperatorError
 
 __all__ = [
+    "ACTIVE_INDEX",
     "ENVIRONMENTS",
     "EVENT_SOURCE",
     "LOCAL",
+    "OPEN_INDEX",
     "PROVIDERS",
     "ROLES",
     "FunctionSettings",
@@ -35,6 +37,11 @@ PROVIDERS = ("elevenlabs",)
 """The generation providers, each with a submitter, a poller, a secret and a queue."""
 EVENT_SOURCE = "jiki.video-production"
 """The source of every event that is published."""
+
+ACTIVE_INDEX = "active"
+"""The sparse index of the node table: pipelines under way, by `active` and `pipeline_id`."""
+OPEN_INDEX = "open"
+"""The sparse index of the take table: paid jobs under way, by `open` (the provider) and `open_since` (Unix seconds)."""
 
 Mode = Literal["live", "draft"]
 
@@ -164,10 +171,12 @@ class ProviderSettings:
     """Total time of one paid request, enforced; the submitter does not start with less time remaining."""
     indexing_lag: float
     """How long after a request its result may still be missing from the provider's listings."""
-    webhook_secret: str
+    webhook_secret: str = ""
     """The Secrets Manager name of what the provider signs its webhooks with."""
-    queue_url: str
+    queue_url: str = ""
     """The queue of jobs that the poller shall look at; empty where none is needed."""
+    webhooks: bool = False
+    """Whether jobs ask for a webhook at their end. A provider refuses such a job while nobody is subscribed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +184,8 @@ class FunctionSettings:
     """What a function knows of its environment. Read once from environment variables."""
 
     environment: str
+    role: str
+    """Which function this is; empty in the command line."""
     nodes_table: str
     takes_table: str
     node_machine_arn: str
@@ -201,6 +212,7 @@ class FunctionSettings:
         names = Names(given["JIKI_ENVIRONMENT"])
         return cls(
             environment=names.environment,
+            role=given.get("POWERTOOLS_SERVICE_NAME", ""),
             nodes_table=given.get("NODES_TABLE", names.nodes_table),
             takes_table=given.get("TAKES_TABLE", names.takes_table),
             node_machine_arn=given.get("NODE_MACHINE_ARN", ""),
@@ -220,9 +232,11 @@ class FunctionSettings:
         def read(key: str, default: str) -> str:
             return self.variables.get(f"{upper}_{key}", default)
 
-        mode = read("MODE", "live")
+        mode, webhooks = read("MODE", "live"), read("WEBHOOKS", "off")
         if mode not in ("live", "draft"):
             raise OperatorError(f"{upper}_MODE is '{mode}'; it must be 'live' or 'draft'.")
+        if webhooks not in ("on", "off"):
+            raise OperatorError(f"{upper}_WEBHOOKS is '{webhooks}'; it must be 'on' or 'off'.")
         return ProviderSettings(
             mode="draft" if mode == "draft" else "live",
             base_url=read("BASE_URL", ""),
@@ -234,4 +248,5 @@ class FunctionSettings:
             indexing_lag=float(read("INDEXING_LAG_SECONDS", "60")),
             webhook_secret=read("WEBHOOK_SECRET", Names(self.environment).webhook_secret(name)),
             queue_url=read("QUEUE_URL", ""),
+            webhooks=webhooks == "on",
         )

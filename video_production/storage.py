@@ -60,12 +60,14 @@ def parse_s3_url(url: str) -> S3Location:
 
 
 class Storage:
-    """Reads and writes objects through one boto3 S3 client."""
+    """Reads and writes objects through one boto3 S3 client. `bytes_read` and `bytes_written` count what was moved."""
 
     def __init__(self, client: Any = None) -> None:
         self.client = client or boto3.client(
             "s3", config=Config(signature_version="s3v4", retries={"mode": "standard", "max_attempts": 4})
         )
+        self.bytes_read = 0
+        self.bytes_written = 0
 
     def read(self, bucket: str, key: str, limit: int = 1 << 20) -> bytes:
         """The content of a small object; MediaError when it is larger than `limit` bytes."""
@@ -104,6 +106,7 @@ class Storage:
                     file.write(chunk)
                     digest.update(chunk)
                     size += len(chunk)
+        self.bytes_read += size
         return StoredObject(bucket, key, size, digest.hexdigest(), answer["ETag"])
 
     def upload(self, path: Path, bucket: str, key: str, content_type: str) -> StoredObject:
@@ -154,6 +157,7 @@ class Storage:
                 if upload_id is not None:
                     self.client.abort_multipart_upload(**target, UploadId=upload_id)
                 raise
+        self.bytes_written += size
         return StoredObject(bucket, key, size, digest.hexdigest(), etag)
 
     def put_bytes(self, content: bytes, bucket: str, key: str, content_type: str) -> StoredObject:

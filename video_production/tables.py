@@ -108,7 +108,7 @@ def decode(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Table:
-    """One table. Reads are consistent; an index is never read."""
+    """One table. Reads are consistent, but for `index_pages`: nothing is decided by an index."""
 
     def __init__(self, client: Any, name: str, sleep: Callable[[float], None] = time.sleep) -> None:
         self.client = client
@@ -137,6 +137,30 @@ class Table:
             items += [decode(item) for item in answer["Items"]]
             if "LastEvaluatedKey" not in answer:
                 return items
+            more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def index_pages(
+        self, index: str, key_name: str, value: str, *, up_to: tuple[str, float] | None = None
+    ) -> Iterator[list[dict[str, Any]]]:
+        """What an index shows under one key, page by page; `up_to` bounds its sort key, `(name, largest value)`."""
+        names, values, condition = {"#k": key_name}, {":k": encode(value)}, "#k = :k"
+        if up_to:
+            names["#s"], values[":s"] = up_to[0], encode(up_to[1])
+            condition += " AND #s <= :s"
+        more: dict[str, Any] = {}
+        while True:
+            with _translated(self.name):
+                answer = self.client.query(
+                    TableName=self.name,
+                    IndexName=index,
+                    KeyConditionExpression=condition,
+                    ExpressionAttributeNames=names,
+                    ExpressionAttributeValues=values,
+                    **more,
+                )
+            yield [decode(item) for item in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                return
             more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def write(self, action: Delete | Put | Update) -> None:

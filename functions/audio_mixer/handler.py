@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit
-
-from functions.making import logger, make_node, metrics
+from functions.making import logger, make_node, telemetry
 from video_production.nodes.mixing import make_mix
 
 
 @logger.inject_lambda_context(clear_state=True)
-@metrics.log_metrics
+@telemetry.sent
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     result = make_node(event, context, make_mix)
     if result is None:
         return {"status": "superseded"}
     logger.info("mixed", extra={"picture": result.picture, "duration": result.duration})
-    metrics.add_metric(name="AudioMixed", unit=MetricUnit.Count, value=1)
     return {"status": "completed"}

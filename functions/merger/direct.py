@@ -12,14 +12,27 @@ from aws_lambda_powertools import Logger
 
 from video_production.errors import InputError, RequestError, VideoProductionError
 from video_production.media.merge_objects import merge_objects
-from video_production.settings import FunctionSettings
+from video_production.metrics import Report
+from video_production.secrets import Secret
 from video_production.storage import S3Location, Storage, parse_s3_url
 from video_production.webhooks.callbacks import check_callback_url, post_callback
+from video_production.webhooks.unanswered import identity_of
 
-__all__ = ["DirectRequest", "answer_direct"]
+__all__ = ["DirectCaller", "DirectRequest", "answer_direct"]
 
 logger = Logger(child=True)
 _MAX_INPUTS = 200
+_CALLBACK_SECONDS = 15.0
+"""How long after the merge's deadline callers are still told: the function must not be ended while it does that."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectCaller:
+    """How callers are told: the hosts that may be called, what is signed with, where a failure is reported."""
+
+    hosts: tuple[str, ...]
+    secret: Secret
+    report: Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +64,18 @@ class DirectRequest:
             raise RequestError("output_bucket and output_key: name the object that the merged video becomes.")
         return S3Location(bucket, key)
 
-    def identity(self) -> dict[str, Any]:
-        return {name: self.event.get(name) for name in ("node_uuid", "executor_type", "process_uuid")}
 
-
-def answer_direct(
-    request: DirectRequest, settings: FunctionSettings, storage: Storage, deadline: float
-) -> dict[str, Any]:
+def answer_direct(request: DirectRequest, caller: DirectCaller, storage: Storage, deadline: float) -> dict[str, Any]:
     """Merge and answer with statusCode 200, 400 (the caller's fault) or 500; never raises. /tmp is empty afterwards."""
     try:
         if request.callback_url:
-            check_callback_url(request.callback_url, settings.callback_hosts)
+            check_callback_url(request.callback_url, caller.hosts)
         with tempfile.TemporaryDirectory(prefix="merge-") as folder:
             merged = merge_objects(request.inputs(), request.destination(), storage, Path(folder), deadline=deadline)
         result = {"s3_key": merged.s3_key, "duration": merged.result.duration, "size": merged.size}
         answer = {**result, "statusCode": 200, "method": merged.result.method, "reason": merged.result.reason}
         told: dict[str, Any] = {"result": result}
+        caller.report("VideosMerged", method=merged.result.method)
     except VideoProductionError as error:
         told = {"error": str(error), "error_type": type(error).__name__}
         answer = {**told, "statusCode": 400 if isinstance(error, InputError) else 500}
@@ -74,15 +83,18 @@ def answer_direct(
         logger.exception("unexpected error")
         told = {"error": f"An unexpected error ended the merge: {error}", "error_type": type(error).__name__}
         answer = {**told, "statusCode": 500}
-    _call_back(request, told, settings)
+    _call_back(request, told, caller, until=deadline + _CALLBACK_SECONDS)
     return answer
 
 
-def _call_back(request: DirectRequest, told: dict[str, Any], settings: FunctionSettings) -> None:
+def _call_back(request: DirectRequest, told: dict[str, Any], caller: DirectCaller, *, until: float) -> None:
+    """Tell the caller. Whatever goes wrong here changes nothing of what became of the merge."""
     if not request.callback_url:
         return
-    payload = {**request.identity(), **told}
     try:
-        post_callback(request.callback_url, payload, hosts=settings.callback_hosts, secret=settings.callback_secret)
-    except VideoProductionError as error:
-        logger.error(str(error))
+        payload = {**identity_of(request.event), **told}
+        secret = caller.secret.read()
+        post_callback(request.callback_url, payload, hosts=caller.hosts, secret=secret, until=until)
+    except Exception:
+        caller.report("CallbacksFailed")
+        logger.exception("the caller could not be told")

@@ -100,7 +100,8 @@ class Node:
     `inputs` maps a slot to the ordered ids of the nodes plugged into it. `config` has the document's camelCase keys.
     `asset` is `{type, source | content, sha256}` for asset nodes. `process_uuid` is the fence: minted when the node is
     claimed; a writer without the current one changes nothing. `asked_at` is when a person last asked for this node,
-    `asked` how: "run" (the pipeline) or "retry" (this node, by name). Times are Unix seconds.
+    `asked` how: "run" (the pipeline) or "retry" (this node, by name). `announced` is the `ended` that was published
+    last. Times are Unix seconds.
     """
 
     pipeline_id: str
@@ -120,6 +121,7 @@ class Node:
     touched_at: float = 0.0
     asked_at: float = 0.0
     asked: str = "run"
+    announced: str = ""
 
     @property
     def input_ids(self) -> tuple[str, ...]:
@@ -128,6 +130,12 @@ class Node:
     @property
     def provider(self) -> str | None:
         return self.config.get("provider")
+
+    @property
+    def ended(self) -> str | None:
+        """What identifies this end of its work, `{process_uuid}:{status}`; None while there is none, and for assets."""
+        over = self.status in (NodeStatus.COMPLETED, NodeStatus.FAILED)
+        return f"{self.process_uuid}:{self.status}" if over and self.process_uuid else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +155,7 @@ class Pipeline:
 
     `run` counts what people asked for (edits, retries, cancellations): an outcome belongs to one run.
     `editing` is true from the begin of an edit until it is published: what is read is neither old nor new.
+    `announced` is the `ended` that was published last; `watcher` the name of the execution that watches it.
     """
 
     id: str
@@ -160,3 +169,10 @@ class Pipeline:
     run: int = 0
     editing: bool = False
     outcome: Outcome | None = None
+    announced: str = ""
+    watcher: str = ""
+
+    @property
+    def ended(self) -> str | None:
+        """What identifies its outcome, `{id}:{run}:{status}`; None while there is none."""
+        return f"{self.id}:{self.run}:{self.outcome.status}" if self.outcome else None

@@ -46,6 +46,7 @@ def read_node(item: Mapping[str, Any]) -> Node:
         touched_at=float(item.get("touched_at", 0)),
         asked_at=float(item.get("asked_at", 0)),
         asked=item.get("asked", "run"),
+        announced=item.get("announced", ""),
     )
 
 
@@ -63,6 +64,8 @@ def read_pipeline(item: Mapping[str, Any]) -> Pipeline:
         bucket=item.get("bucket", ""),
         prefix=item.get("prefix", ""),
         editing="edit" in item,
+        announced=item.get("announced", ""),
+        watcher=item.get("watcher", ""),
         outcome=Outcome(
             status=outcome["status"],
             revision=int(outcome["revision"]),

@@ -12,12 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from video_production.errors import RequestError, Superseded
+from video_production.errors import NotFound, RequestError, Superseded
 from video_production.nodes.model import Desired, Node, NodeStatus, Outcome, Output, Pipeline
 from video_production.nodes.reading import PIPELINE_ITEM, read_items, read_node, read_pipeline
 from video_production.tables import Check, ConditionFailed, Delete, Put, Table, Update, transact
 
-__all__ = ["PIPELINE_ITEM", "Claim", "NodeTable", "read_items"]
+__all__ = ["ACTIVE_PIPELINE", "PIPELINE_ITEM", "Claim", "NodeTable", "read_items"]
+
+ACTIVE_PIPELINE = "pipeline"
+"""The value of `active` on the item of a pipeline that is under way: somebody asked for something, and its outcome is
+not written or not announced yet."""
 
 _OWNED = "{process_uuid} = :mine AND {status} = :in_progress"
 
@@ -82,7 +86,11 @@ class NodeTable:
         """
         edit = uuid.uuid4().hex
         self._write(
-            Update(table=self.name, key=self._pipeline_key(pipeline_id), set={"desired": Desired.EDITING, "edit": edit})
+            Update(
+                table=self.name,
+                key=self._pipeline_key(pipeline_id),
+                set={"desired": Desired.EDITING, "edit": edit, "active": ACTIVE_PIPELINE},
+            )
         )
         return edit
 
@@ -148,6 +156,7 @@ class NodeTable:
                 "bucket": pipeline.bucket,
                 "prefix": pipeline.prefix,
                 "published": edit,
+                "active": ACTIVE_PIPELINE,
             },
             remove=["outcome", "edit"],
             add={"revision": 1, "run": 1},
@@ -344,7 +353,7 @@ class NodeTable:
         except ConditionFailed as failure:
             if failure.old:
                 raise _unpublished(pipeline_id) from failure
-            raise RequestError(f"There is no pipeline '{pipeline_id}'.") from failure
+            raise NotFound(f"There is no pipeline '{pipeline_id}'.") from failure
 
     def _ask_again(self, pipeline_id: str, desired: Desired) -> Update:
         condition = "attribute_exists({id})"
@@ -353,7 +362,7 @@ class NodeTable:
         return Update(
             table=self.name,
             key=self._pipeline_key(pipeline_id),
-            set={"desired": desired},
+            set={"desired": desired, "active": ACTIVE_PIPELINE},
             remove=["outcome"],
             add={"run": 1},
             condition=condition,

@@ -35,6 +35,7 @@ import requests
 import urllib3.exceptions
 
 from video_production.errors import OperatorError, ProviderAmbiguous, ProviderRefused, ProviderUnreachable
+from video_production.metrics import Report, unreported
 from video_production.providers.connection import GuardedAdapter, TimeGuard
 
 __all__ = ["Answer", "Explain", "Explanation", "ProviderHttp"]
@@ -77,6 +78,7 @@ Explain = Callable[[int, bytes], Explanation]
 
 @dataclass(frozen=True, slots=True)
 class _Call:
+    operation: str
     method: str
     url: str
     headers: Mapping[str, str]
@@ -115,6 +117,7 @@ class ProviderHttp:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
+        report: Report = unreported,
     ) -> None:
         if ca_bundle and not Path(ca_bundle).exists():
             raise OperatorError(f"The certificate bundle {ca_bundle} does not exist; correct REQUESTS_CA_BUNDLE.")
@@ -126,6 +129,7 @@ class ProviderHttp:
         self._sleep = sleep
         self._clock = clock
         self._now = now
+        self._report = report
 
     def paid_request(
         self,
@@ -144,7 +148,7 @@ class ProviderHttp:
         `budget` is the total time in seconds, `limit` the largest body in bytes. Raises ProviderRefused or
         ProviderAmbiguous as the module's table says.
         """
-        call = _Call("POST", url, headers, params, body, into, limit, follow=False)
+        call = _Call("submit", "POST", url, headers, params, body, into, limit, follow=False)
         try:
             answer = self._exchange(call, budget)
         except _InterruptedError as cut:
@@ -174,6 +178,7 @@ class ProviderHttp:
         url: str,
         *,
         explain: Explain,
+        operation: str = "read",
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         budget: float = 30.0,
@@ -185,9 +190,10 @@ class ProviderHttp:
 
         `budget` is the total time in seconds of all repetitions. With `into`, the body is streamed there, from the
         start of the file at each repetition. `follow` allows redirects: never together with a key in `headers`.
+        `operation` names the request in the metric of latencies.
         Raises ProviderUnreachable, with the provider's code and HTTP status where it answered.
         """
-        call = _Call("GET", url, headers or {}, params, None, into, limit, follow)
+        call = _Call(operation, "GET", url, headers or {}, params, None, into, limit, follow)
         deadline = self._clock() + budget
         pause = 0.5
         for attempts_left in range(FREE_ATTEMPTS - 1, -1, -1):
@@ -239,6 +245,23 @@ class ProviderHttp:
         return self._retry_delay() if asked is None else asked + self._jitter()
 
     def _exchange(self, call: _Call, budget: float) -> Answer:
+        """Send one request, with its metrics. Raises _InterruptedError alone."""
+        began = self._clock()
+        status: int | None = None
+        try:
+            answer = self._guarded(call, budget)
+            status = answer.status
+            return answer
+        finally:
+            self._report("ProviderCalls", provider=self.name)
+            latency = 1000 * (self._clock() - began)
+            self._report("ProviderLatency", latency, provider=self.name, operation=call.operation)
+            if status is None or status >= 500:
+                self._report("ProviderErrors", provider=self.name)
+            elif status == 429:
+                self._report("RateLimited", provider=self.name)
+
+    def _guarded(self, call: _Call, budget: float) -> Answer:
         """Send one request on a fresh connection and read its whole answer. Raises _InterruptedError alone."""
         with TimeGuard(budget) as guard, requests.Session() as session:
             session.trust_env = False

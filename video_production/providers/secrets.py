@@ -2,97 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from video_production.secrets import LIFETIME, Secret
 
-from video_production.errors import OperatorError, SecretMissing, TransientError
-
-__all__ = ["ApiKey"]
-
-LIFETIME = 300.0
-"""Seconds for which a key is kept in memory: how long a warm function still uses a key that was replaced."""
-
-_DENIED = {"AccessDeniedException", "AccessDenied", "UnrecognizedClientException", "InvalidClientTokenId"}
-_MISSING = {"ResourceNotFoundException", "InvalidRequestException"}
-"""The second one is Secrets Manager's answer for a secret that is scheduled for deletion."""
+__all__ = ["LIFETIME", "ApiKey"]
 
 
-class ApiKey:
-    """The API key in the secret `name`, read when it is needed and kept for `LIFETIME` seconds.
-
-    The secret holds the key as plain text or as JSON `{"api_key": "…"}`. The key appears in no `repr` and in no error.
-    """
+class ApiKey(Secret):
+    """The API key in the secret `name`, as plain text or as JSON `{"api_key": "…"}`."""
 
     def __init__(self, name: str, *, client: Any = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self.name = name
-        self._client = client
-        self._clock = clock
-        self._value = ""
-        self._until = float("-inf")
-
-    def __repr__(self) -> str:
-        return f"ApiKey({self.name!r})"
-
-    def read(self) -> str:
-        """The key. Raises SecretMissing, OperatorError (not allowed, not a key) or TransientError."""
-        if self._value and self._clock() < self._until:
-            return self._value
-        value = self._parse(self._fetch())
-        self._value, self._until = value, self._clock() + LIFETIME
-        return value
-
-    def forget(self) -> None:
-        """Read the secret anew the next time: the provider refused this key, and somebody may replace it."""
-        self._until = float("-inf")
-
-    def _fetch(self) -> str:
-        try:
-            if self._client is None:
-                config = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": 4})
-                self._client = boto3.client("secretsmanager", config=config)
-            answer = self._client.get_secret_value(SecretId=self.name)
-        except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", ""))
-            if code in _MISSING:
-                # A secret that exists without a value gives the same code as one that does not exist.
-                raise self._missing() from error
-            if code in _DENIED:
-                raise OperatorError(
-                    f"The secret '{self.name}' may not be read; give the function's role "
-                    "secretsmanager:GetSecretValue on it."
-                ) from error
-            raise TransientError(f"Secrets Manager answered {code} for the secret '{self.name}'.") from error
-        except BotoCoreError as error:
-            raise TransientError(f"Secrets Manager could not be reached for the secret '{self.name}'.") from error
-        binary: bytes = answer.get("SecretBinary") or b""
-        return str(answer.get("SecretString") or binary.decode("utf-8", "replace"))
-
-    def _parse(self, text: str) -> str:
-        key = text.strip()
-        if key.startswith("{"):
-            try:
-                key = str(json.loads(key).get("api_key") or "").strip()
-            except ValueError:
-                raise OperatorError(
-                    f'The secret \'{self.name}\' holds broken JSON; store the API key alone, or {{"api_key": "…"}}.'
-                ) from None
-        if not key:
-            raise self._missing()
-        if not key.isascii() or not key.isprintable() or " " in key:
-            raise OperatorError(
-                f"The secret '{self.name}' holds characters that no API key has (spaces, line breaks); "
-                "store the key alone."
-            )
-        return key
-
-    def _missing(self) -> SecretMissing:
-        return SecretMissing(
-            f"The secret '{self.name}' has no value; set it with: aws secretsmanager put-secret-value "
-            f"--secret-id {self.name} --secret-string YOUR_API_KEY"
-        )
+        super().__init__(name, field="api_key", what="API key", client=client, clock=clock)

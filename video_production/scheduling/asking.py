@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from video_production.errors import MayHaveBeenPaid, RequestError
-from video_production.nodes.model import Desired, Node, NodeStatus
+from video_production.errors import MayHaveBeenPaid, NotFound, RequestError
+from video_production.nodes.endings import watch
+from video_production.nodes.model import Desired, Node, NodeStatus, Pipeline
 from video_production.nodes.table import NodeTable
+from video_production.scheduling.watching import start_watcher, watcher_name
 from video_production.takes.model import Take, TakeState
 from video_production.takes.table import TakeTable
 
-__all__ = ["Asking", "Resolution"]
+__all__ = ["Asking", "Resolution", "Run"]
 
 Resolution = Literal["adopt", "pay-again", "give-up"]
 _UNDECIDED = (TakeState.UNKNOWN, TakeState.ABANDONED)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What became of the wish to run a pipeline. `started`: by this very call; `completed`: there is nothing to do."""
+
+    execution_arn: str
+    status: Literal["started", "running", "completed"]
 
 
 class Asking:
@@ -27,19 +37,35 @@ class Asking:
         self.states = states
         self.pipeline_machine_arn = pipeline_machine_arn
 
-    def run(self, pipeline_id: str) -> None:
+    def run(self, pipeline_id: str) -> Run:
         """Start the pipeline machine for what is asked of the pipeline now. Asking twice starts it once."""
-        pipeline = self.nodes.pipeline(pipeline_id)
-        if pipeline is None:
-            raise RequestError(f"There is no pipeline '{pipeline_id}'.")
-        name = f"{pipeline_id[:64]}-{pipeline.run}"
-        event = json.dumps({"pipeline_id": pipeline_id}, separators=(",", ":"))
-        try:
-            self.states.start_execution(stateMachineArn=self.pipeline_machine_arn, name=name, input=event)
-        except self.states.exceptions.ExecutionAlreadyExists:
-            if pipeline.outcome is None:  # it was ended from outside before the pipeline was: start another
-                self.nodes.set_desired(pipeline_id, pipeline.desired)
-                self.run(pipeline_id)
+        pipeline = self._pipeline(pipeline_id)
+        name = watcher_name(pipeline)
+        arn = start_watcher(self.states, self.pipeline_machine_arn, pipeline_id, name)
+        if arn:
+            return Run(arn, "started" if watch(self.nodes, pipeline_id, name) else "running")
+        if pipeline.outcome:
+            return Run(self._arn_of(name), "completed")
+        # It was ended from outside before the pipeline was: start another.
+        self.nodes.set_desired(pipeline_id, pipeline.desired)
+        return self.run(pipeline_id)
+
+    def start(self, pipeline_id: str) -> Run:
+        """Run a published pipeline: what failed is made again, what was cancelled goes on, what is made is kept.
+
+        Raises NotFound, RequestError (half edited), MayHaveBeenPaid (a person has to decide first).
+        """
+        pipeline = self._pipeline(pipeline_id)
+        if pipeline.editing:
+            self.nodes.set_desired(pipeline_id, Desired.RUN)  # says why not
+        if pipeline.desired == Desired.CANCELLED:
+            self.nodes.set_desired(pipeline_id, Desired.RUN)
+        if pipeline.outcome and pipeline.outcome.status != "completed":
+            undecided = self.retry_failed(pipeline_id)
+            if undecided and self._pipeline(pipeline_id).outcome:
+                node_id, why = next(iter(undecided.items()))
+                raise MayHaveBeenPaid(f"Node '{node_id}': {why}")
+        return self.run(pipeline_id)
 
     def retry(self, pipeline_id: str, node_id: str, asked: Literal["run", "retry"] = "retry") -> None:
         """Row 12: failed → pending. Raises MayHaveBeenPaid while it is undecided whether money was spent."""
@@ -99,8 +125,17 @@ class Asking:
     def _node(self, pipeline_id: str, node_id: str) -> Node:
         node = self.nodes.node(pipeline_id, node_id)
         if node is None:
-            raise RequestError(f"There is no node '{node_id}' in pipeline '{pipeline_id}'; `status` lists the nodes.")
+            raise NotFound(f"There is no node '{node_id}' in pipeline '{pipeline_id}'; `status` lists the nodes.")
         return node
+
+    def _pipeline(self, pipeline_id: str) -> Pipeline:
+        pipeline = self.nodes.pipeline(pipeline_id)
+        if pipeline is None:
+            raise NotFound(f"There is no pipeline '{pipeline_id}'.")
+        return pipeline
+
+    def _arn_of(self, execution: str) -> str:
+        return f"{self.pipeline_machine_arn.replace(':stateMachine:', ':execution:')}:{execution}"
 
 
 def _why_not_again(take: Take) -> str:

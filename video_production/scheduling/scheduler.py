@@ -9,14 +9,20 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from video_production.errors import RequestError, TransientError
+from video_production.errors import NotFound, TransientError
+from video_production.metrics import Report, unreported
+from video_production.nodes.endings import watch
 from video_production.nodes.model import Desired, Node, NodeStatus, Outcome, Pipeline
 from video_production.nodes.table import Claim, NodeTable
+from video_production.scheduling.announcing import Announcer
+from video_production.scheduling.executions import EndedExecution
 from video_production.scheduling.failures import Failure
+from video_production.scheduling.watching import next_watcher, start_watcher
 
 __all__ = ["OutcomeStatus", "Scheduler"]
 
@@ -27,7 +33,7 @@ _MAX_RESTARTS = 5
 class Scheduler:
     """Moves one pipeline as far as it can go now.
 
-    `stale_after` is in seconds; `start_machine` is the ARN of the node machine; `states` a Step Functions client.
+    `stale_after` is in seconds; `states` is a Step Functions client; `announcer` tells the outside what ended.
     """
 
     def __init__(
@@ -36,6 +42,9 @@ class Scheduler:
         states: Any,
         node_machine_arn: str,
         *,
+        pipeline_machine_arn: str = "",
+        announcer: Announcer | None = None,
+        report: Report = unreported,
         stale_after: float = 120,
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
@@ -43,22 +52,29 @@ class Scheduler:
         self.nodes = nodes
         self.states = states
         self.node_machine_arn = node_machine_arn
+        self.pipeline_machine_arn = pipeline_machine_arn
+        self.announcer = announcer
+        self.report = report
         self.stale_after = stale_after
         self.clock = clock
         self.new_id = new_id
 
     def advance(self, pipeline_id: str) -> OutcomeStatus | None:
-        """Claim and start every ready node; return the outcome once there is one.
+        """Claim and start every ready node, announce what ended; return the outcome once there is one.
 
-        Raises RequestError for an unknown pipeline and TransientError when AWS hiccups.
+        Raises NotFound for an unknown pipeline and TransientError when AWS hiccups.
         """
         pipeline, nodes = self.nodes.load(pipeline_id)
         if pipeline is None:
-            raise RequestError(f"There is no pipeline '{pipeline_id}'.")
-        if pipeline.outcome:
-            return pipeline.outcome.status
-        if pipeline.desired == Desired.EDITING:
-            return None
+            raise NotFound(f"There is no pipeline '{pipeline_id}'.")
+        if pipeline.outcome is None and pipeline.desired != Desired.EDITING:
+            pipeline = self._drive(pipeline, nodes)
+        if self.announcer:
+            self.announcer.announce(pipeline, nodes)
+        return pipeline.outcome.status if pipeline.outcome else None
+
+    def _drive(self, pipeline: Pipeline, nodes: Mapping[str, Node]) -> Pipeline:
+        """Start what can be started; the pipeline, with its outcome where nothing is left to do."""
         self._restart_lost(nodes)
         ready = [node for node in nodes.values() if _is_ready(node, nodes)] if pipeline.desired == Desired.RUN else []
         for node in ready:
@@ -67,12 +83,30 @@ class Scheduler:
                 self._start(claim)
         running = any(node.status == NodeStatus.IN_PROGRESS for node in nodes.values())
         if ready or running:
-            return None
+            return pipeline
         return self._finish(pipeline, nodes)
 
     def fail(self, claim: Claim, failure: Failure) -> bool:
         """Row 11: end a node whose work ended badly. False when the claim is no longer current."""
         return self.nodes.fail(claim, failure.message, failure.error_type)
+
+    def clean_up(self, execution: EndedExecution) -> None:
+        """Do what an execution that ended without success could not do itself, then move its pipeline on.
+
+        A node that is still its own fails; a pipeline that is still under way gets another watcher, unless several
+        died already. Raises what `advance` raises.
+        """
+        self.report("CouldNotSettle")
+        if execution.claim:
+            self.fail(execution.claim, execution.failure)
+        if self.advance(execution.pipeline_id) is None and execution.claim is None:
+            self._watch_again(execution)
+
+    def _watch_again(self, execution: EndedExecution) -> None:
+        pipeline = self.nodes.pipeline(execution.pipeline_id)
+        name = next_watcher(pipeline, execution.name) if pipeline else None
+        if name and start_watcher(self.states, self.pipeline_machine_arn, execution.pipeline_id, name):
+            watch(self.nodes, execution.pipeline_id, name)
 
     def _restart_lost(self, nodes: Mapping[str, Node]) -> None:
         """Row 2: repeat the start of every node that nobody has touched for a while."""
@@ -89,10 +123,12 @@ class Scheduler:
             message = (
                 f"Its work was started {_MAX_RESTARTS + 1} times and never reported an end; read the logs, then retry."
             )
-            self.nodes.fail(claim, message, "States.Runtime")
+            if self.nodes.fail(claim, message, "States.Runtime"):
+                self.report("StuckNodes")
             return
         fresh = self.nodes.reclaim(claim, self.new_id())
         if fresh:
+            self.report("StuckNodes")
             self._start(fresh)
 
     def _start(self, claim: Claim) -> bool:
@@ -114,7 +150,7 @@ class Scheduler:
             raise TransientError(f"Node {claim.node_id}: its execution could not be started ({error}).") from error
         return True
 
-    def _finish(self, pipeline: Pipeline, nodes: Mapping[str, Node]) -> OutcomeStatus | None:
+    def _finish(self, pipeline: Pipeline, nodes: Mapping[str, Node]) -> Pipeline:
         """Nothing runs and nothing can run: write the outcome, unless somebody asks for something new meanwhile."""
         failed = tuple(node.id for node in nodes.values() if node.status == NodeStatus.FAILED)
         blocked = tuple(node.id for node in nodes.values() if node.status == NodeStatus.PENDING)
@@ -122,7 +158,8 @@ class Scheduler:
         if failed or blocked:
             status = "cancelled" if pipeline.desired == Desired.CANCELLED else "failed"
         outcome = Outcome(status, pipeline.revision, self.clock(), failed, blocked)
-        return status if self.nodes.write_outcome(pipeline, pipeline.run, outcome) else None
+        written = self.nodes.write_outcome(pipeline, pipeline.run, outcome)
+        return replace(pipeline, outcome=outcome) if written else pipeline
 
 
 def _is_ready(node: Node, nodes: Mapping[str, Node]) -> bool:

@@ -20,8 +20,10 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 from video_production.errors import (
     Cancelled,
@@ -30,30 +32,23 @@ from video_production.errors import (
     ProviderAmbiguous,
     ProviderJobFailed,
     ProviderRefused,
-    ProviderUnreachable,
     Superseded,
     TransientError,
-    VideoProductionError,
 )
-from video_production.nodes.model import Desired, Node, Output
+from video_production.metrics import Report, unreported
+from video_production.nodes.model import Desired, Node, NodeStatus, Output, Pipeline
 from video_production.nodes.table import Claim, NodeTable
-from video_production.providers.interface import (
-    GenerationProvider,
-    Made,
-    Submission,
-    Unknown,
-)
+from video_production.providers.interface import GenerationProvider
 from video_production.settings import ProviderSettings
 from video_production.storage import Storage
 from video_production.takes.fingerprint import request_hash
+from video_production.takes.following import ANSWER_MARGIN, Followed, Follower, undecided
 from video_production.takes.model import Take, TakeAttempt, TakeState
+from video_production.takes.requests import keep_request, kept_attempt
 from video_production.takes.table import TakeTable
 from video_production.takes.wanted import Wanted, read_wanted
 
-__all__ = ["Buyer", "Step"]
-
-_ANSWER_MARGIN = 5.0
-"""Seconds that saving and recording an answer may take after the provider gave it."""
+__all__ = ["Buyer", "FollowedTake", "Step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +61,15 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class _BoundElsewhere:
-    """The external ids that belong to other takes."""
+class FollowedTake:
+    """What became of a take that was looked at for no node: its state, and the pipeline that it was bought for."""
 
-    takes: TakeTable
-    take: Take
+    state: str
+    pipeline_id: str = ""
 
-    def __contains__(self, external_id: object) -> bool:
-        return self.takes.bound_to(self.take.provider, str(external_id)) not in (None, self.take.id)
+    @property
+    def made(self) -> bool:
+        return self.state == TakeState.MADE
 
 
 class Buyer:
@@ -92,6 +88,7 @@ class Buyer:
         *,
         remaining: Callable[[], float],
         alert: Callable[[str], None],
+        report: Report = unreported,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
@@ -103,9 +100,10 @@ class Buyer:
         self.storage = storage
         self.remaining = remaining
         self.clock = clock
-        self.sleep = sleep
         self.new_id = new_id
-        self.alert = alert
+        self.follower = Follower(
+            provider, takes, remaining=remaining, alert=alert, report=report, clock=clock, sleep=sleep
+        )
 
     def submit(self, claim: Claim) -> Step:
         """Bring the node's take under way, or follow the one that exists.
@@ -136,10 +134,8 @@ class Buyer:
             return self._step("resubmit")
         if wanted.node.metadata.get("takes") != [take.id]:
             self._show(wanted, take)  # another node was faster: this one shares its purchase
-        if take.state == TakeState.SUBMITTED:
-            return self._poll(wanted, take)
-        if take.state == TakeState.SUBMITTING:
-            return self._recover(wanted, take)
+        if take.state in (TakeState.SUBMITTED, TakeState.SUBMITTING):
+            return self._look(wanted, take)
         if take.state == TakeState.MADE:
             return self._reuse(wanted, take)
         if self._may_buy_again(wanted.node, take):
@@ -149,6 +145,58 @@ class Buyer:
         self._raise_if_ended(take)
         return self._step("waiting")
 
+    def take_of(self, external_id: str) -> str | None:
+        """The take that a job of the provider belongs to; None for a job that is not ours."""
+        return self.takes.bound_to(self.provider.name, external_id)
+
+    def follow(self, take_id: str) -> FollowedTake:
+        """Look at a paid job for nobody in particular: a webhook or the sweep says that it should be looked at.
+
+        Collects a late result even when its node was edited away, and completes the node that it was bought for when
+        that one still waits for it. Never sends a request. Raises TransientError, OperatorError.
+        """
+        take = self.takes.get(take_id)
+        if take is None:
+            return FollowedTake("absent")
+        ours = (take.provider, take.mode) == (self.provider.name, self.settings.mode)
+        if ours and take.account in ("", self.settings.account):
+            take = self._follow(take)
+        if take.state == TakeState.MADE:
+            self._complete_waiting(take)
+        return FollowedTake(str(take.state), take.current.pipeline_id)
+
+    def _follow(self, take: Take) -> Take:
+        """The take after one look at its job. How a job failed its node reads in the take."""
+        if take.state not in (TakeState.SUBMITTED, TakeState.SUBMITTING):
+            return take
+        attempt = kept_attempt(self.storage, take)
+        if attempt is None:
+            self.follower.alert(
+                f"Attempt {take.attempt} of {take.id}: what it asked for is gone, so only a node that "
+                "wants the same can follow it."
+            )
+            return take
+        with suppress(ProviderJobFailed, MayHaveBeenPaid):
+            self.follower.step(take, attempt, _tell_nobody)
+        return self._read(take.id)
+
+    def _complete_waiting(self, take: Take) -> None:
+        """Row 10 for the node that the take was bought for, if it waits for this very take and nothing else is wanted.
+
+        Other nodes that want the same result find it at their next step.
+        """
+        bought_for = take.current
+        node = self.nodes.node(bought_for.pipeline_id, bought_for.node_id) if bought_for.node_id else None
+        if node is None or node.status != NodeStatus.IN_PROGRESS or not node.process_uuid:
+            return
+        pipeline = self.nodes.pipeline(node.pipeline_id)
+        if pipeline is None or pipeline.desired != Desired.RUN or list(node.metadata.get("takes", ())) != [take.id]:
+            return
+        try:
+            self._complete(Claim(node.pipeline_id, node.id, node.process_uuid), node, pipeline, take)
+        except Superseded:
+            return
+
     # Row 3 and what follows the one request
 
     def _buy(self, wanted: Wanted, previous: Take | None) -> Step:
@@ -157,7 +205,7 @@ class Buyer:
         if wanted.pipeline.desired == Desired.CANCELLED:
             another = "another request was sent." if previous else "anything was sent; nothing was paid."
             raise Cancelled(f"The pipeline was cancelled before {another}")
-        left, needed = self.remaining(), self.settings.submit_budget + _ANSWER_MARGIN
+        left, needed = self.remaining(), self.settings.submit_budget + ANSWER_MARGIN
         if left < needed:
             raise TransientError(  # the next invocation has its whole time
                 f"Only {left:.1f} s of this invocation are left, and a request to {self.provider.title} needs "
@@ -174,7 +222,10 @@ class Buyer:
             quiet_at=now + left + self.settings.indexing_lag,
             asked_at=wanted.node.asked_at,
             bucket=wanted.pipeline.bucket,
+            pipeline_id=wanted.claim.pipeline_id,
+            node_id=wanted.claim.node_id,
         )
+        keep_request(self.storage, wanted.attempt(attempt))
         position = {"stage": "sending", "attempt": number, "attempts": number, "way": attempt.way}
         take = self.takes.reserve(
             wanted.claim,
@@ -183,6 +234,7 @@ class Buyer:
             attempt,
             provider=self.provider.name,
             mode=self.settings.mode,
+            account=self.settings.account,
             price=self.provider.price(wanted.request),
             request_hash=request_hash(wanted.request, attempt.way),
             position=position,
@@ -197,6 +249,7 @@ class Buyer:
 
     def _send(self, wanted: Wanted, take: Take, attempt: TakeAttempt) -> Step:
         """Exactly one request, and nothing that can fail before it. Its answer is written down before all else."""
+        tell = partial(self._touch, wanted)
         try:
             submission = self.provider.submit(wanted.attempt(attempt))
         except ProviderRefused as refusal:
@@ -204,29 +257,7 @@ class Buyer:
         except ProviderAmbiguous as lost:
             self._touch(wanted, stage="waiting", last_answer=str(lost))  # row 6: the take stays as it is until quiet_at
             return self._step("waiting")
-        return self._submitted(wanted, take, attempt, submission)
-
-    def _submitted(self, wanted: Wanted, take: Take, attempt: TakeAttempt, submission: Submission) -> Step:
-        if submission.made:
-            return self._made(wanted, take, attempt, submission.made, "answered with the result")
-        if not self._recorded(take, attempt, submission):
-            self.alert(f"Orphan paid job {submission.external_id} of {self.provider.title}, attempt {attempt.id}.")
-            self.takes.keep_orphan(take, attempt.id, submission.external_id)
-            return self._step("waiting")
-        self._touch(wanted, stage="waiting", external_id=submission.external_id, last_answer="accepted")
-        return self._step("waiting")
-
-    def _recorded(self, take: Take, attempt: TakeAttempt, submission: Submission) -> bool:
-        """Row 4, tried as long as this invocation lives: nobody else knows the id of a job that is paid for."""
-        while True:
-            try:
-                return self.takes.record_submitted(take, attempt.id, submission.external_id, submission.aliases)
-            except Exception as error:
-                if not isinstance(error, TransientError) or self.remaining() < _ANSWER_MARGIN:
-                    job = f"{submission.external_id} of {self.provider.title}, attempt {attempt.id} of {take.id}"
-                    self.alert(f"Paid job could not be recorded: {job} ({error}).")
-                    raise
-            self.sleep(1)
+        return self._after(wanted, take, self.follower.accepted(take, wanted.attempt(attempt), submission, tell))
 
     def _refused(self, wanted: Wanted, take: Take, attempt: TakeAttempt, refusal: ProviderRefused) -> Step:
         delay = 0.0 if refusal.fallback else refusal.retry_after
@@ -251,75 +282,23 @@ class Buyer:
 
     # Rows 6 to 9
 
-    def _recover(self, wanted: Wanted, take: Take) -> Step:
-        attempt = take.current
-        wait = attempt.quiet_at - self.clock()
-        if wait > 0:
-            self._touch(wanted, stage="waiting", last_answer=f"no answer yet; looked for in {wait:.0f} s")
-            return self._step("waiting", wait=min(wait, self.settings.poll_interval))
-        elsewhere = _BoundElsewhere(self.takes, take)
-        try:
-            found = self.provider.find(wanted.attempt(attempt), elsewhere)
-        except ProviderUnreachable as error:
-            self._touch(wanted, last_answer=str(error))
+    def _look(self, wanted: Wanted, take: Take) -> Step:
+        followed = self.follower.step(
+            take,
+            wanted.attempt(take.current),
+            partial(self._touch, wanted),
+            cancel=wanted.pipeline.desired == Desired.CANCELLED,
+        )
+        quiet_in = take.current.quiet_at - self.clock()
+        if take.state == TakeState.SUBMITTING and quiet_in > 0:
+            return self._step("waiting", wait=min(quiet_in, self.settings.poll_interval))
+        return self._after(wanted, take, followed)
+
+    def _after(self, wanted: Wanted, take: Take, followed: Followed) -> Step:
+        if followed == "waiting":
             return self._step("waiting")
-        if isinstance(found, Unknown):
-            return self._undecide(take, found.why)
-        if found.external_id and found.external_id in elsewhere:
-            return self._undecide(take, f"what was found there, {found.external_id}, belongs to another request")
-        if isinstance(found, Made):
-            return self._made(wanted, take, attempt, found, "answer lost, result found at the provider")
-        return self._submitted(wanted, take, attempt, found)
-
-    def _poll(self, wanted: Wanted, take: Take) -> Step:
-        attempt = take.current
-        external_id = attempt.external_id or ""
-        try:
-            if wanted.pipeline.desired == Desired.CANCELLED and self.provider.cancel(external_id):
-                cancelled = Cancelled(f"Cancelled at {self.provider.title}.")
-                return self._fail(take, cancelled, code="cancelled", charged=None)
-            try:
-                progress = self.provider.check(external_id)
-            except ProviderJobFailed as gone:  # a job that its provider no longer knows is undecided, not failed
-                return self._undecide(take, str(gone))
-            if progress.state == "failed":
-                code, charged = progress.failure_code, progress.charged
-                failure = ProviderJobFailed(progress.failure, provider=self.provider.name, code=code, charged=charged)
-                return self._fail(take, failure, code=code, charged=charged)
-            if progress.state == "running":
-                self._touch(
-                    wanted,
-                    stage="waiting",
-                    last_answer=progress.word,
-                    progress=progress.percent,
-                    external_id=external_id,
-                )
-                return self._step("waiting")
-            self._touch(wanted, stage="downloading", last_answer=progress.word, external_id=external_id)
-            made = self.provider.collect(external_id, progress, wanted.attempt(attempt))
-        except ProviderUnreachable as error:  # a free call: nothing is lost, the next round repeats it
-            self._touch(wanted, last_answer=str(error), external_id=external_id)
-            return self._step("waiting")
-        return self._made(wanted, take, attempt, made)
-
-    def _fail(self, take: Take, error: VideoProductionError, *, code: str, charged: bool | None) -> Step:
-        """Row 8: the job ended without a result. An attempt that is over already ends nothing: the next step looks."""
-        if self.takes.mark_failed(take, take.attempt, code=code, message=str(error), charged=charged):
-            raise error
-        return self._step("waiting")
-
-    def _undecide(self, take: Take, why: str) -> Step:
-        """Rows 7 and 8: only a person can tell. An attempt that is over already ends nothing: the next step looks."""
-        message = self._undecided(why)
-        if self.takes.mark_unknown(take, take.attempt, message):
-            raise MayHaveBeenPaid(message)
-        return self._step("waiting")
-
-    def _made(self, wanted: Wanted, take: Take, attempt: TakeAttempt, made: Made, answer: str | None = None) -> Step:
-        if not self.takes.mark_made(take, attempt.id, made):
-            return self._step("waiting")
-        self._touch(wanted, last_answer=answer)
-        return self._complete(wanted, self._read(take.id))
+        self._complete(wanted.claim, wanted.node, wanted.pipeline, self._read(take.id))
+        return self._step("completed")
 
     # Row 10
 
@@ -333,14 +312,15 @@ class Buyer:
                 f"s3://{made.bucket}/{made.s3_key}; restore it, or change the node's config or its inputs to have "
                 "another one made."
             )
-        return self._complete(wanted, take)
+        self._complete(wanted.claim, wanted.node, wanted.pipeline, take)
+        return self._step("completed")
 
-    def _complete(self, wanted: Wanted, take: Take) -> Step:
-        if wanted.pipeline.desired == Desired.CANCELLED:
+    def _complete(self, claim: Claim, node: Node, pipeline: Pipeline, take: Take) -> None:
+        if pipeline.desired == Desired.CANCELLED:
             raise Cancelled("The pipeline was cancelled; what had been paid for is kept and will be reused.")
         made = take.made
         if made is None:
-            raise TransientError(f"The result of node {wanted.node.id} is not readable yet.")
+            raise TransientError(f"The result of node {node.id} is not readable yet.")
         output = Output(
             type=made.type,
             s3_key=made.s3_key,
@@ -349,12 +329,11 @@ class Buyer:
             bucket=made.bucket,
             duration=made.duration,
             draft=take.mode == "draft",
-            voice=wanted.node.type == "generate-voiceover",
+            voice=node.type == "generate-voiceover",
             captions=made.captions,
         )
         external_id = made.external_id or take.current.external_id
-        self.nodes.complete(wanted.claim, output, [take.id], external_id=external_id, stage="done")
-        return self._step("completed")
+        self.nodes.complete(claim, output, [take.id], external_id=external_id, stage="done")
 
     # Reading
 
@@ -384,7 +363,7 @@ class Buyer:
     def _raise_if_ended(self, take: Take) -> None:
         last = take.current
         if take.state == TakeState.UNKNOWN:
-            raise MayHaveBeenPaid(last.message or self._undecided("its answer was lost"))
+            raise MayHaveBeenPaid(last.message or undecided(self.provider.title, "its answer was lost"))
         if take.state == TakeState.ABANDONED:
             raise MayHaveBeenPaid(
                 f"This request to {self.provider.title} was given up after its answer was lost; to pay for another, "
@@ -394,12 +373,6 @@ class Buyer:
             raise ProviderRefused(last.message, provider=self.provider.name, code=last.code)
         if take.state == TakeState.FAILED:
             raise ProviderJobFailed(last.message, provider=self.provider.name, code=last.code, charged=last.charged)
-
-    def _undecided(self, why: str) -> str:
-        return (
-            f"The request to {self.provider.title} may have been paid ({why.rstrip('.')}), so it is not sent again. "
-            "Look it up at the provider, then run resolve with --adopt ID, --pay-again or --give-up."
-        )
 
     # Telling
 
@@ -425,3 +398,7 @@ class Buyer:
     def _step(self, status: Literal["completed", "waiting", "resubmit"], wait: float | None = None) -> Step:
         seconds = self.settings.poll_interval if wait is None else wait
         return Step(status, wait_seconds=max(1, round(seconds + 0.49)), limit=self.settings.poll_limit)
+
+
+def _tell_nobody(**progress: Any) -> None:
+    """There is no node to tell."""

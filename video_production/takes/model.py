@@ -39,7 +39,7 @@ class TakeAttempt:
     """One try to buy a take. Times are Unix seconds; `quiet_at` is when the sender can't be alive any more.
 
     `asked_at` is the wish that it fulfils (`Node.asked_at`): one wish buys one attempt, whatever the clocks say.
-    `bucket` is where its files lie: it may have been sent for another pipeline than the one that follows it.
+    `bucket` is where its files lie, `pipeline_id` and `node_id` what it was sent for: another node may follow it.
 
     `orphan` is a paid job that this attempt led to and that its take does not follow.
     """
@@ -52,6 +52,8 @@ class TakeAttempt:
     quiet_at: float
     asked_at: float = 0.0
     bucket: str = ""
+    pipeline_id: str = ""
+    node_id: str = ""
     ended_at: float | None = None
     external_id: str | None = None
     code: str = ""
@@ -74,6 +76,7 @@ class Take:
     mode: str
     price: Price
     made: Made | None = None
+    account: str = ""
 
     @property
     def current(self) -> TakeAttempt:

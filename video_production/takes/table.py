@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from video_production.errors import RequestError
+from video_production.metrics import Report, unreported
 from video_production.nodes.model import Captions, Desired, NodeStatus
 from video_production.nodes.table import PIPELINE_ITEM, Claim
 from video_production.providers.interface import Made, Price
@@ -29,13 +30,21 @@ _FOLLOWED = (TakeState.SUBMITTED, TakeState.MADE)
 
 
 class TakeTable:
-    """Reads and writes takes. `clock` gives Unix seconds."""
+    """Reads and writes takes. `clock` gives Unix seconds; `report` is told of money once, by whoever wrote it down."""
 
-    def __init__(self, client: Any, name: str, nodes_table: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        client: Any,
+        name: str,
+        nodes_table: str,
+        clock: Callable[[], float] = time.time,
+        report: Report = unreported,
+    ) -> None:
         self.client = client
         self.name = name
         self.nodes_table = nodes_table
         self.clock = clock
+        self.report = report
         self.table = Table(client, name)
 
     def get(self, take_id: str) -> Take | None:
@@ -64,6 +73,7 @@ class TakeTable:
         *,
         provider: str,
         mode: str,
+        account: str,
         price: Price,
         request_hash: str,
         position: Mapping[str, Any],
@@ -95,6 +105,9 @@ class TakeTable:
                 "attempt": attempt.id,
                 "provider": provider,
                 "mode": mode,
+                "account": account,
+                "open": provider,
+                "open_since": attempt.sent_at,
                 "quantity": price.quantity,
                 "unit": price.unit,
                 "usd": price.usd,
@@ -130,7 +143,7 @@ class TakeTable:
             if (failure.olds[0] or {}).get("attempt") != attempt.id:
                 return None
         attempts = {**(previous.attempts if previous else {}), attempt.id: attempt}
-        return Take(take_id, TakeState.SUBMITTING, attempt.id, attempts, provider, mode, price)
+        return Take(take_id, TakeState.SUBMITTING, attempt.id, attempts, provider, mode, price, account=account)
 
     # Rows 4 and 4'
 
@@ -213,7 +226,8 @@ class TakeTable:
         changes: dict[str, Any] = {"external_id": made.external_id} if made.external_id else {}
         update = self._advance(take, attempt_id, TakeState.MADE, changes, _OPEN, charged=True, made=_made_item(made))
         bindings = [self._binding(take, attempt_id, made.external_id)] if made.external_id else []
-        return self._commit(update, self._ledger(take.id, attempt_id, LedgerEvent.SETTLED, cost), attempt_id, bindings)
+        ledger = self._ledger(take.id, attempt_id, LedgerEvent.SETTLED, cost)
+        return self._commit(take, update, ledger, attempt_id, bindings)
 
     # Row 13
 
@@ -271,7 +285,7 @@ class TakeTable:
         charged: bool | None = None,
     ) -> bool:
         update = self._advance(take, attempt_id, state, changes, allowed, charged=charged)
-        return self._commit(update, self._ledger(take.id, attempt_id, event, take.price), attempt_id)
+        return self._commit(take, update, self._ledger(take.id, attempt_id, event, take.price), attempt_id)
 
     def _advance(
         self,
@@ -283,7 +297,11 @@ class TakeTable:
         charged: bool | None = None,
         **take_changes: Any,
     ) -> Update:
-        ended = {} if state == TakeState.SUBMITTED else {"ended_at": self.clock()}
+        open_until_the_end: dict[str, Any] = {}
+        ended: dict[str, Any] = {"ended_at": self.clock()}
+        if state == TakeState.SUBMITTED:
+            open_until_the_end = {"open": take.provider, "open_since": take.attempts[attempt_id].sent_at}
+            ended = {}
         entries = {"state": state, "charged": charged, **ended, **changes}
         return Update(
             table=self.name,
@@ -291,19 +309,30 @@ class TakeTable:
             set={
                 "state": state,
                 **take_changes,
+                **open_until_the_end,
                 **{f"attempts.{attempt_id}.{name}": value for name, value in entries.items() if value is not None},
             },
+            remove=() if open_until_the_end else ("open", "open_since"),
             condition=f"{_CURRENT} AND {{state}} IN ({', '.join(f':{state}' for state in allowed)})",
             values={"attempt": attempt_id, **{str(state): state for state in allowed}},
         )
 
-    def _commit(self, update: Update, ledger: Put, attempt_id: str, bindings: Sequence[Put] = ()) -> bool:
+    def _commit(self, take: Take, update: Update, ledger: Put, attempt_id: str, bindings: Sequence[Put] = ()) -> bool:
         try:
             transact(self.client, [update, ledger, *bindings], self.table.sleep)
         except ConditionFailed as failure:
             old = failure.olds[0] or {}
             return bool(old.get("attempt") == attempt_id and old.get("state") == update.set["state"])
+        self._count(take, update.set["state"], ledger.item, code=update.set.get(f"attempts.{attempt_id}.code"))
         return True
+
+    def _count(self, take: Take, state: TakeState, ledger: Mapping[str, Any], *, code: str | None) -> None:
+        if ledger["event"] == LedgerEvent.SETTLED and take.mode == "live":
+            self.report("SpendUSD", float(ledger["usd"]), provider=take.provider)
+        if state == TakeState.UNKNOWN:
+            self.report("MayHaveBeenPaid", provider=take.provider)
+        if state == TakeState.REFUSED and code != "not_sent":
+            self.report("ProviderRefusals", provider=take.provider)
 
     def _ledger(self, take_id: str, attempt_id: str, event: LedgerEvent, price: Price, **details: Any) -> Put:
         """One record per attempt and event: writing it twice writes the same thing."""
@@ -373,6 +402,7 @@ def read_take(item: Mapping[str, Any]) -> Take:
         )
         if made
         else None,
+        account=item.get("account", ""),
     )
 
 
@@ -386,6 +416,8 @@ def _attempt(attempt_id: str, entry: Mapping[str, Any]) -> TakeAttempt:
         quiet_at=float(entry["quiet_at"]),
         asked_at=float(entry.get("asked_at", 0)),
         bucket=entry.get("bucket", ""),
+        pipeline_id=entry.get("pipeline_id", ""),
+        node_id=entry.get("node_id", ""),
         ended_at=float(entry["ended_at"]) if "ended_at" in entry else None,
         external_id=entry.get("external_id"),
         code=entry.get("code", ""),

@@ -9,7 +9,6 @@ from video_production.nodes.model import Node, Pipeline
 from video_production.nodes.table import Claim, NodeTable
 from video_production.providers.interface import (
     Attempt,
-    Destination,
     GenerationProvider,
     GenerationRequest,
     InputContent,
@@ -18,6 +17,7 @@ from video_production.settings import ProviderSettings
 from video_production.storage import Storage
 from video_production.takes.fingerprint import take_id
 from video_production.takes.model import TakeAttempt
+from video_production.takes.requests import attempt_of
 
 __all__ = ["Wanted", "read_wanted"]
 
@@ -33,9 +33,8 @@ class Wanted:
     take_id: str
 
     def attempt(self, attempt: TakeAttempt) -> Attempt:
-        """An attempt as its provider needs it. Its files lie where it was sent from, whoever follows it now."""
-        destination = Destination(attempt.bucket or self.pipeline.bucket, f"takes/{self.take_id}/{attempt.id}/")
-        return Attempt(attempt.id, attempt.way, attempt.sent_at, self.request, destination)
+        """An attempt as its provider needs it."""
+        return attempt_of(self.take_id, attempt, self.request, self.pipeline.bucket)
 
 
 def read_wanted(

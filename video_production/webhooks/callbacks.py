@@ -24,6 +24,8 @@ SIGNATURE_HEADER = "Jiki-Signature"
 _TOLERANCE = 300
 _TRIES = 3
 _TIMEOUT = 10
+_SHORTEST = 1
+"""Seconds that must be left for another try."""
 
 
 def check_callback_url(url: str, hosts: tuple[str, ...]) -> None:
@@ -60,23 +62,31 @@ def post_callback(
     *,
     hosts: tuple[str, ...],
     secret: str,
+    until: float = float("inf"),
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """POST the payload, up to three times. Raises RequestError (host) or TransientError (nobody answered with 2xx)."""
+    """POST the payload, up to three times and not after `until` (a `time.monotonic` value).
+
+    Raises RequestError (host) or TransientError (nobody answered with 2xx).
+    """
     check_callback_url(url, hosts)
     body = json.dumps(payload, sort_keys=True).encode()
-    problem = ""
+    problem = "no time was left"
     for attempt in range(_TRIES):
-        if attempt:
-            sleep(2**attempt)
+        pause = 2**attempt if attempt else 0
+        left = until - time.monotonic() - pause
+        if left < _SHORTEST:
+            break
+        sleep(pause)
         headers = {"Content-Type": "application/json", SIGNATURE_HEADER: sign(body, secret, int(clock()))}
         try:
-            answer = requests.post(url, data=body, headers=headers, timeout=_TIMEOUT, allow_redirects=False)
+            with requests.post(  # streamed: nobody reads what is answered, however slowly it comes
+                url, data=body, headers=headers, timeout=min(_TIMEOUT, left), allow_redirects=False, stream=True
+            ) as answer:
+                if 200 <= answer.status_code < 300:
+                    return
+                problem = f"status {answer.status_code}"
         except requests.RequestException as error:
             problem = type(error).__name__
-            continue
-        if answer.ok:
-            return
-        problem = f"status {answer.status_code}"
     raise TransientError(f"callback_url: {url} did not take the callback ({problem}).")

@@ -12,7 +12,7 @@ from tests.unit.docs.pages import CHECKOUT
 
 _ROOMS = ("pipelines", "nodes", "scheduling", "takes", "providers", "media", "webhooks", "cli")
 _BESIDE = ("functions", "local_cloud", "stand_ins")
-_BASE = {"errors", "settings", "storage", "tables"}
+_BASE = {"errors", "metrics", "queues", "secrets", "settings", "storage", "tables"}
 
 
 def _folders() -> dict[str, Path]:
@@ -68,5 +68,5 @@ def test_what_lies_under_all_rooms_imports_none_of_them() -> None:
 
 def test_emulation_knows_names_settings_and_errors_only() -> None:
     imports = _imports()
-    assert imports["local_cloud"] <= {"errors", "settings"}
+    assert imports["local_cloud"] <= {"errors", "metrics", "settings"}
     assert imports["stand_ins"] == set()

@@ -123,11 +123,18 @@ class Bank(ObedientProvider):
 class Shelf:
     """Storage in which everything lies."""
 
-    def read(self, bucket: str, key: str) -> bytes:
-        return b"Hello."
+    def read(self, bucket: str, key: str, limit: int = 0) -> bytes:
+        return self.kept.get(key, b"Hello.")
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
 
     def head(self, bucket: str, key: str) -> StoredObject:
         return StoredObject(bucket, key, 1000, "")
+
+    def put_bytes(self, content: bytes, bucket: str, key: str, content_type: str) -> StoredObject:
+        self.kept[key] = content
+        return StoredObject(bucket, key, len(content), "")
 
 
 class Protocol(RuleBasedStateMachine):

@@ -24,6 +24,7 @@ from video_production.errors import (
     TransientError,
     VideoProductionError,
 )
+from video_production.metrics import Report, unreported
 from video_production.providers import prices
 from video_production.providers.elevenlabs.delivery import deliver, delivered, record
 from video_production.providers.elevenlabs.history import external_id_of, matches_of
@@ -66,7 +67,10 @@ _NO_SUCH_JOB = (402, 403, 404, 405)
 
 
 class ElevenLabs:
-    """Buys voiceovers from ElevenLabs. `submit_budget` is the total time of one paid request in seconds."""
+    """Buys voiceovers from ElevenLabs. `submit_budget` is the total time of one paid request in seconds.
+
+    With `webhooks`, jobs ask for a webhook at their end; ElevenLabs refuses that while nobody is subscribed.
+    """
 
     name = "elevenlabs"
     title = "ElevenLabs"
@@ -79,6 +83,7 @@ class ElevenLabs:
         *,
         base_url: str = BASE_URL,
         submit_budget: float = 240.0,
+        webhooks: bool = False,
         http: ProviderHttp | None = None,
         price_list: Path = prices.PRICES,
     ) -> None:
@@ -86,11 +91,12 @@ class ElevenLabs:
         self._storage = storage
         self._base_url = base_url.rstrip("/")
         self._submit_budget = submit_budget
+        self._webhooks = webhooks
         self._http = http or ProviderHttp(self.name, "ElevenLabs")
         self._price_list = price_list
 
     @classmethod
-    def from_settings(cls, settings: FunctionSettings, storage: Storage) -> ElevenLabs:
+    def from_settings(cls, settings: FunctionSettings, storage: Storage, *, report: Report = unreported) -> ElevenLabs:
         """The module as a function's environment wants it: live or a stand-in, by nothing but the address."""
         provider = settings.provider(cls.name)
         return cls(
@@ -98,7 +104,10 @@ class ElevenLabs:
             storage,
             base_url=provider.base_url or BASE_URL,
             submit_budget=provider.submit_budget,
-            http=ProviderHttp(cls.name, "ElevenLabs", ca_bundle=settings.variables.get("REQUESTS_CA_BUNDLE")),
+            webhooks=provider.webhooks,
+            http=ProviderHttp(
+                cls.name, "ElevenLabs", ca_bundle=settings.variables.get("REQUESTS_CA_BUNDLE"), report=report
+            ),
         )
 
     def effective_config(self, node_type: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,7 +145,7 @@ class ElevenLabs:
         """
         name = quote(external_id, safe="")
         try:
-            return self._progress(self._fetch(f"/v1/flows/text-to-speech/{name}"))
+            return self._progress(self._fetch(f"/v1/flows/text-to-speech/{name}", operation="check"))
         except ProviderUnreachable as error:
             if error.http_status not in _NO_SUCH_JOB:
                 raise
@@ -181,7 +190,8 @@ class ElevenLabs:
         config = attempt.request.config
         url = f"{self._base_url}/v1/flows/text-to-speech"
         try:
-            answer = self._paid(url, job_body(config, script_of(attempt.request)), config)
+            body = job_body(config, script_of(attempt.request), webhook=self._webhooks)
+            answer = self._paid(url, body, config)
         except ProviderRefused as refusal:
             # 404 and 405 without a known code mean that this address has no job API at all.
             if refusal.code in JOB_API_REFUSED or (refusal.http_status in (404, 405) and not refusal.code):
@@ -242,11 +252,12 @@ class ElevenLabs:
 
     # Free requests
 
-    def _fetch(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+    def _fetch(self, path: str, params: Mapping[str, str] | None = None, operation: str = "history") -> Any:
         """GET a JSON object."""
         key = self._key.read()
         answer = self._http.free_request(
             self._base_url + path,
+            operation=operation,
             explain=self._explain(key),
             headers={"xi-api-key": key},
             params=params,
@@ -300,6 +311,7 @@ class ElevenLabs:
             with path.open("wb") as file:
                 self._http.free_request(
                     url,
+                    operation="download",
                     explain=explain,
                     headers=headers,
                     budget=_DOWNLOAD_SECONDS,

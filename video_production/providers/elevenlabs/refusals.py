@@ -39,6 +39,10 @@ _CONFLICT = "ElevenLabs is still busy with a conflicting request ({said}); retry
 _CONCURRENT = "ElevenLabs is already making as many voiceovers as the plan allows; this one is sent again by itself."
 _BUSY = "ElevenLabs asks to send requests more slowly ({said}); this one is sent again by itself."
 _INVALID = "ElevenLabs rejected the request as invalid ({said}); correct the node's config or its script."
+_WEBHOOK = (
+    "ElevenLabs can't deliver the webhook that jobs ask for ({said}); set it up again with webhooks register, or "
+    "deploy with webhooks off, and retry."
+)
 _BROKEN = "ElevenLabs had an internal error ({said}); try again later."
 
 _BY_CODE: Mapping[str, str] = {
@@ -53,6 +57,10 @@ _BY_CODE: Mapping[str, str] = {
     "language_not_supported": "ElevenLabs rejected the language ({said}); choose another language or modelId.",
     "invalid_parameters": _INVALID,
     "malformed_json": _INVALID,
+    "no_webhooks_configured": _WEBHOOK,
+    "invalid_webhook_id": _WEBHOOK,
+    "webhook_disabled": _WEBHOOK,
+    "too_many_webhooks": _WEBHOOK,
     "content_against_policy": _MODERATION,
     "moderated": _MODERATION,
     "invalid_api_key": _KEY,

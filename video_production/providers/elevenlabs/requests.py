@@ -74,10 +74,10 @@ def job_can_do(config: Mapping[str, Any]) -> bool:
     return takes.issuperset(key for key in (*_SETTINGS, "language") if key in config)
 
 
-def job_body(config: Mapping[str, Any], text: str) -> dict[str, Any]:
-    """The body of `POST /v1/flows/text-to-speech`."""
-    body = {"voice": config["voiceId"], "output_format": config["outputFormat"]}
-    return body | timed_body(config, text)
+def job_body(config: Mapping[str, Any], text: str, *, webhook: bool = False) -> dict[str, Any]:
+    """The body of `POST /v1/flows/text-to-speech`. `webhook` asks for one at the job's end."""
+    body: dict[str, Any] = {"voice": config["voiceId"], "output_format": config["outputFormat"]}
+    return body | timed_body(config, text) | ({"webhook": {"type": "all"}} if webhook else {})
 
 
 def timed_body(config: Mapping[str, Any], text: str) -> dict[str, Any]:
