@@ -145,8 +145,9 @@ def status(pipeline: str | None, environment: str | None, as_json: bool) -> None
     from video_production.cli.workspace import load_known, site, takes_of
 
     if pipeline is None:
-        told = overview(site(environment).snapshot())
-        lines = [json.dumps(told, ensure_ascii=False, indent=2)] if as_json else overview_lines(told)
+        found = site(environment).snapshot()
+        told = overview(found)
+        lines = [json.dumps(told, ensure_ascii=False, indent=2)] if as_json else overview_lines(found.place, told)
         click.echo("\n".join(lines))
         return
     name = pipeline_id(pipeline)
@@ -220,7 +221,11 @@ def invoke(role: str, environment: str | None, event_file: Any) -> int:
     event = _event(event_file)
     here = site(environment)
     with here.open() as workspace:
-        answer = workspace.client("lambda").invoke(FunctionName=here.function(name), Payload=event.encode())
+        client = workspace.client("lambda")
+        try:
+            answer = client.invoke(FunctionName=here.function(name), Payload=event.encode())
+        except client.exceptions.ResourceNotFoundException as error:
+            raise RequestError(f"There is no function {here.function(name)} in {here.place.words}.") from error
         payload = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
         click.echo(f"{role} failed: {payload.get('errorType')}: {payload.get('errorMessage')}", err=True)

@@ -37,12 +37,13 @@ def overview(found: Snapshot) -> list[dict[str, Any]]:
     return [_listed(found.place, entry) for entry in entries]
 
 
-def overview_lines(pipelines: list[dict[str, Any]]) -> list[str]:
+def overview_lines(place: Place, pipelines: list[dict[str, Any]]) -> list[str]:
     """The same for a person."""
+    banner = [] if place.local else [place.banner]
     if not pipelines:
-        return ["No pipeline has been produced here yet."]
+        return [*banner, "No pipeline has been produced here yet."]
     width = max(len(entry["pipeline"]) for entry in pipelines)
-    return [f" {entry['pipeline']:<{width}}  {entry['state']:<9}  {entry['title']}" for entry in pipelines]
+    return banner + [f" {entry['pipeline']:<{width}}  {entry['state']:<9}  {entry['title']}" for entry in pipelines]
 
 
 def list_objects(place: Place, entries: Sequence[Entry]) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ class LocalSite:
             except (BotoCoreError, ClientError) as error:
                 raise OperatorError(_broken(cloud, error)) from error
 
-    def ensure_bucket(self, workspace: Workspace, bucket: str) -> None:
+    def make_ready(self, workspace: Workspace, bucket: str) -> None:
         from botocore.exceptions import ClientError
 
         s3 = workspace.storage.client
@@ -107,7 +107,7 @@ def _workspace(cloud: CloudHandle) -> Workspace:
         client=cloud.client,
         who=getpass.getuser(),
         look_every=_LOOK_EVERY,
-        patience=0.0,
+        patience=lambda _: 0.0,  # the cloud is here: what fails, fails
         check_alive=check_alive,
     )
 

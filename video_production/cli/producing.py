@@ -50,7 +50,7 @@ def produce(
     if download:
         prepare(path.parent)
     with here.open(prewarm=_PREWARM) as workspace:
-        here.ensure_bucket(workspace, wanted.bucket)
+        here.make_ready(workspace, wanted.bucket)
         if not here.place.local:
             plan = _plan(here, workspace, before, wanted, nodes, fresh=fresh)
             yield plan
@@ -79,6 +79,7 @@ def retry(
         if not here.place.local:
             pipeline, nodes = load_known(here.snapshot(), pipeline_id)
             yield validated(pipeline, len(nodes), here.place)
+            here.make_ready(workspace, pipeline.bucket)
             plan = _plan_of_retry(here, workspace, nodes, node)
             yield plan
             _ask(plan, agree)
@@ -172,9 +173,9 @@ def _load_patiently(
         except TransientError as error:
             if since is None:
                 since = clock()
-                if workspace.patience:
+                if workspace.patience(error):
                     yield {"event": "unreachable", "why": str(error)}
-            if clock() - since >= workspace.patience:
+            if clock() - since >= workspace.patience(error):
                 raise
         time.sleep(workspace.look_every)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from video_production.cli.place import Place
-from video_production.errors import RequestError
+from video_production.errors import RequestError, TransientError
 from video_production.nodes.model import Node, Pipeline
 from video_production.nodes.table import NodeTable
 from video_production.pipelines.documents import LOCAL_BUCKET, PipelineDocument
@@ -30,9 +30,9 @@ __all__ = ["Entry", "Site", "Snapshot", "Workspace", "bucket_for", "load_known",
 class Workspace:
     """The tables, the bucket and the machines, through the same data layer that the functions use.
 
-    `look_every` is how often to look while following a run, `patience` how long AWS may fail to answer meanwhile, both
-    in seconds. `who` signs decisions. `check_alive` raises OperatorError once nothing here can make progress any more.
-    `client` gives a boto3 client of a service.
+    `look_every` is how often to look while following a run, `patience` for how long to go on after a look that failed
+    like this, both in seconds. `who` signs decisions. `check_alive` raises OperatorError once nothing here can make
+    progress any more. `client` gives a boto3 client of a service.
     """
 
     place: Place
@@ -43,7 +43,7 @@ class Workspace:
     client: Callable[[str], Any]
     who: str
     look_every: float
-    patience: float
+    patience: Callable[[TransientError], float]
     check_alive: Callable[[], None]
 
     @property
@@ -91,8 +91,8 @@ class Site(Protocol):
 
     def open(self, *, prewarm: tuple[str, ...] = ()) -> AbstractContextManager[Workspace]: ...
 
-    def ensure_bucket(self, workspace: Workspace, bucket: str) -> None:
-        """Make sure that media can go there, before anything is written."""
+    def make_ready(self, workspace: Workspace, bucket: str) -> None:
+        """Make sure, before anything is written, that things can be made here and media can go to `bucket`."""
         ...
 
     def provider(self, name: str) -> ProviderSettings:

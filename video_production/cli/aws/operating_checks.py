@@ -76,7 +76,7 @@ def alarms(connection: Connection) -> Iterator[Finding]:
 
 def dead_letters(connection: Connection) -> Iterator[Finding]:
     """What the queues could not deliver, five times over."""
-    names, client, total = connection.names, connection.client("sqs"), 0
+    names, client, empty = connection.names, connection.client("sqs"), 0
     queues = [names.scheduling_queue, names.failed_merges_queue, *map(names.provider_queue, PROVIDERS)]
     for queue in map(Names.dead_letters, queues):
         try:
@@ -86,12 +86,12 @@ def dead_letters(connection: Connection) -> Iterator[Finding]:
             continue
         answer = client.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
         waiting = int(answer["Attributes"]["ApproximateNumberOfMessages"])
-        total += waiting
+        empty += not waiting
         if waiting:
             advice = "find what failed them with logs, mend it, then start a redrive (docs/runbook.md)"
             yield broken("dead letters", f"{count(waiting, 'message')} in {queue}", advice)
-    if not total:
-        yield well("dead letters", "none")
+    if empty == len(queues):
+        yield well("dead letters", f"none in {count(empty, 'queue')}")
 
 
 def mail(connection: Connection) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ from botocore.exceptions import (
 
 from video_production.errors import OperatorError, VideoProductionError
 
-__all__ = ["NO_CREDENTIALS", "NO_REGION", "code_of", "denied", "sentence", "told"]
+__all__ = ["NO_CREDENTIALS", "NO_REGION", "code_of", "denied", "sentence", "told", "unreachable"]
 
 NO_CREDENTIALS = (
     "No AWS credentials were found. Name a profile with AWS_PROFILE, sign in with aws sso login, or set "
@@ -73,6 +73,11 @@ def denied(error: BaseException) -> bool:
     return code_of(error) in _DENIED
 
 
+def unreachable(error: BaseException) -> bool:
+    """Whether nothing answered at all."""
+    return isinstance(error, _UNREACHABLE)
+
+
 def sentence(error: BaseException) -> str | None:
     """What to say about a failure that a person can mend; None for one that repeating may cure, or that is a bug."""
     return _sentence_of_credentials(error) or _sentence_of_answer(error)
@@ -84,7 +89,8 @@ def told() -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        raise OperatorError(sentence(error) or f"AWS could not carry this out: {error}.") from error
+        words = str(error).splitlines()[0].rstrip(".:")
+        raise OperatorError(sentence(error) or f"AWS could not carry this out: {words}.") from error
     except VideoProductionError as error:
         cause = error.__cause__
         better = sentence(cause) if cause else None
@@ -110,7 +116,7 @@ def _sentence_of_credentials(error: BaseException) -> str | None:
 
 
 def _sentence_of_answer(error: BaseException) -> str | None:
-    if isinstance(error, _UNREACHABLE):
+    if unreachable(error) and isinstance(error, BotoCoreError):
         where = error.kwargs.get("endpoint_url") or "AWS"
         return f"{where} can't be reached. Check the network and the region, then run the same command again."
     code = code_of(error)

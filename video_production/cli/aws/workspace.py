@@ -7,16 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from video_production.cli.aws.connection import Connection, connect
-from video_production.cli.aws.refusals import told
+from video_production.cli.aws.refusals import sentence, told, unreachable
 from video_production.cli.place import Place
 from video_production.cli.workspace import Entry, Workspace
-from video_production.errors import MediaError, OperatorError, RequestError
+from video_production.errors import MediaError, OperatorError, RequestError, TransientError
 from video_production.nodes.model import Node, Pipeline
 from video_production.nodes.reading import PIPELINE_ITEM, read_pipeline
-from video_production.nodes.table import NodeTable
+from video_production.nodes.table import ACTIVE_PIPELINE, NodeTable
 from video_production.scheduling.asking import Asking
-from video_production.settings import FunctionSettings, ProviderSettings
+from video_production.settings import ACTIVE_INDEX, FunctionSettings, ProviderSettings
 from video_production.storage import Storage
 from video_production.tables import decode
 from video_production.takes.model import Take
@@ -26,7 +28,7 @@ __all__ = ["AwsSite", "AwsSnapshot"]
 
 _LOOK_EVERY = 2.5
 _PATIENCE = 300.0
-_ACTIVE_INDEX = "active"
+"""Seconds for which a run is followed while AWS does not answer: a laptop changes networks."""
 _LISTED = ("pipeline_id", "id", "title", "revision", "desired", "outcome", "touched_at", "run")
 
 
@@ -65,13 +67,18 @@ class AwsSite:
                 client=self.connection.client,
                 who=self.connection.identity.arn.rpartition(":")[2],
                 look_every=_LOOK_EVERY,
-                patience=_PATIENCE,
+                patience=_patience,
                 check_alive=lambda: None,
             )
 
-    def ensure_bucket(self, workspace: Workspace, bucket: str) -> None:
-        from botocore.exceptions import ClientError
-
+    def make_ready(self, workspace: Workspace, bucket: str) -> None:
+        """Raises OperatorError where a failed deployment may have left parts missing, or without the bucket."""
+        if self.connection.status.endswith("_FAILED"):
+            raise OperatorError(
+                f"A deployment of {self.place.words} failed (stack {self.connection.names.stack}: "
+                f"{self.connection.status}), so parts may be missing and nothing was started; "
+                f"./jiki-video doctor{self.place.option} says more."
+            )
         try:
             workspace.storage.client.head_bucket(Bucket=bucket)
         except ClientError as error:
@@ -107,6 +114,12 @@ class AwsSite:
             url = str(s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=seconds))
         sooner = ", at most as long as your AWS session" if self.connection.identity.temporary else ""
         return url, f"valid for {_duration(seconds)}{sooner}"
+
+
+def _patience(error: TransientError) -> float:
+    """None with credentials that have ended: those don't come back by waiting."""
+    cause = error.__cause__
+    return 0.0 if cause and sentence(cause) and not unreachable(cause) else _PATIENCE
 
 
 def _duration(seconds: int) -> str:
@@ -171,10 +184,10 @@ class AwsSnapshot:
     def _active(self) -> list[Entry]:
         pages = self._nodes.client.get_paginator("query").paginate(
             TableName=self._nodes.name,
-            IndexName=_ACTIVE_INDEX,
+            IndexName=ACTIVE_INDEX,
             KeyConditionExpression="#a = :a",
             ExpressionAttributeNames={"#a": "active"},
-            ExpressionAttributeValues={":a": {"S": "pipeline"}},
+            ExpressionAttributeValues={":a": {"S": ACTIVE_PIPELINE}},
         )
         found = []
         for pipeline_id in [item["pipeline_id"]["S"] for page in pages for item in page["Items"]]:
