@@ -2,7 +2,8 @@
 
 Usage: start_pipeline_over_http.py PIPELINE_ID
 
-Prints the answer: 202 with the execution's ARN; 404 unknown; 409 not ready to be started. Exit code 0: 202, 1: else.
+Prints the answer. 202: it runs; 200: it is complete already; 404: unknown; 409: it can't be started now, with the
+reason; 503: try again. Exit code 0 for the first two, 1 for the others.
 Environment: API_URL, and what boto3 reads (region, credentials).
 """
 
@@ -36,4 +37,4 @@ def start(pipeline_id: str) -> tuple[int, str]:
 if __name__ == "__main__":
     status, body = start(sys.argv[1])
     print(body)
-    sys.exit(0 if status == 202 else 1)
+    sys.exit(0 if status in (200, 202) else 1)
