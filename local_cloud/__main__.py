@@ -13,23 +13,33 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from local_cloud.cloud import CloudOptions, LocalCloud
 from local_cloud.state import FileLock, StateFolder
 from video_production.errors import VideoProductionError
 
 
+class _Cloud(Protocol):
+    def close(self) -> None: ...
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m local_cloud")
+    serve("local_cloud", lambda home, options: LocalCloud.start(home, CloudOptions(**_typed(options))))
+
+
+def serve(module: str, start: Callable[[Path, dict[str, Any]], _Cloud]) -> None:
+    """What `python -m MODULE` does: start a cloud, serve until nobody uses it any more, end this process."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}")
     parser.add_argument("--home", type=Path, required=True, help="the state folder")
     home: Path = parser.parse_args().home
     options = json.loads(sys.stdin.read() or "{}")
     told, tell = os.pipe()
     _heed_signals(tell)
     try:
-        cloud = LocalCloud.start(home, CloudOptions(**_typed(options)))
+        cloud = start(home, options)
     except VideoProductionError as error:
         print(error, file=sys.stderr)
         sys.exit(1)
