@@ -10,6 +10,7 @@ import hashlib
 import itertools
 from collections import Counter
 from collections.abc import Callable, Container
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,7 +48,7 @@ ANSWERS = (
     "dies before", "dies after", "dies after it was made",
 )  # fmt: skip
 STATES = ("running", "completed", "failed free", "failed charged", "failed unclear", "forgotten", "unreachable")
-MEANWHILE = ("nothing", "nothing", "nothing", "edit", "takeover", "rival", "cancel", "time")
+MEANWHILE = ("nothing", "nothing", "nothing", "edit", "takeover", "rival", "cancel", "time", "hint")
 
 
 class Death(BaseException):
@@ -145,7 +146,9 @@ class Protocol(RuleBasedStateMachine):
         self.now, self.ids = 1_000_000.0, itertools.count(1)
         client = MemoryDynamo()
         self.nodes = NodeTable(client, "nodes", clock=lambda: self.now)
-        self.takes = TakeTable(client, "takes", "nodes", clock=lambda: self.now)
+        self.reports: Counter[str] = Counter()
+        self.takes = TakeTable(client, "takes", "nodes", clock=lambda: self.now, report=self._report)
+        self.shelf = Shelf()
         self.bank = Bank(reserved=self._reserved)
         self.asking = Asking(self.nodes, self.takes, None, "")
         graph = [node("script", "asset"), *(voice(name) for name in NODES)]
@@ -158,6 +161,9 @@ class Protocol(RuleBasedStateMachine):
         self.alerts: list[str] = []
         for name in NODES:
             self.claim(name)
+
+    def _report(self, name: str, value: float = 1, **dimensions: str) -> None:
+        self.reports[name] += 1
 
     def _reserved(self, attempt: Attempt) -> bool:
         take = self.takes.get(attempt.destination.prefix.split("/")[1])
@@ -196,6 +202,8 @@ class Protocol(RuleBasedStateMachine):
                 self.nodes.set_desired("lesson", Desired.CANCELLED)
             elif kind == "time":
                 self.now += LIFE
+            elif kind == "hint":  # a webhook or the sweep, while an execution talks to the provider
+                self._follow(next(self.ids))
 
         return once
 
@@ -207,21 +215,40 @@ class Protocol(RuleBasedStateMachine):
         self.bank.meanwhile = lambda: None
 
     def _invoke(self, step: Callable[[Buyer, Claim], Any], claim: Claim, told: bool) -> None:
-        limits = ProviderSettings("live", "", "secret", "main", 10, 60, 240, 60)
-        buyer = Buyer(
-            self.bank, limits, self.nodes, self.takes, Shelf(),  # type: ignore[arg-type]
-            remaining=lambda: LIFE, alert=self.alerts.append, clock=lambda: self.now, sleep=lambda seconds: None,
-            new_id=lambda: f"t{next(self.ids)}",
-        )  # fmt: skip
         try:
-            step(buyer, claim)
+            step(self._buyer(), claim)
         except (Death, Superseded, TransientError):
             pass
         except VideoProductionError as error:
             if told:
                 self.nodes.fail(claim, str(error), type(error).__name__)
 
+    def _buyer(self) -> Buyer:
+        limits = ProviderSettings("live", "", "secret", "main", 10, 60, 240, 60)
+        return Buyer(
+            self.bank, limits, self.nodes, self.takes, self.shelf,  # type: ignore[arg-type]
+            remaining=lambda: LIFE, alert=self.alerts.append, clock=lambda: self.now, sleep=lambda seconds: None,
+            new_id=lambda: f"t{next(self.ids)}",
+        )  # fmt: skip
+
+    def _follow(self, which: int) -> None:
+        """Somebody says that a job should be looked at. That never sends anything."""
+        takes = self._all_takes()
+        if not takes:
+            return
+        before = sum(self.bank.posts.values())
+        with suppress(TransientError):
+            self._buyer().follow(takes[which % len(takes)].id)
+        assert sum(self.bank.posts.values()) == before
+
     # What can happen
+
+    @rule(which=st.integers(0, 99), knows=st.booleans(), meanwhile=st.sampled_from(["nothing", "time", "edit"]))
+    def hint(self, which: int, knows: bool, meanwhile: str) -> None:
+        self.bank.knows = knows
+        self.bank.meanwhile = self._interrupt(meanwhile, self._claim_of(which))
+        self._follow(which)
+        self.bank.meanwhile = lambda: None
 
     @rule(
         name=st.sampled_from(NODES),
@@ -387,6 +414,20 @@ class Protocol(RuleBasedStateMachine):
             states = [attempt.state for attempt in take.attempts.values()]
             assert states.count(TakeState.SUBMITTING) + states.count(TakeState.SUBMITTED) <= 1
             assert take.state in (take.current.state, TakeState.RELEASED, TakeState.ABANDONED)
+
+    @invariant()
+    def the_sweep_sees_exactly_what_is_under_way(self) -> None:
+        for take in self._all_takes():
+            item = self.takes.table.get({"take_id": take.id, "record": "take"})
+            assert item is not None
+            under_way = take.state in (TakeState.SUBMITTING, TakeState.SUBMITTED)
+            assert item.get("open") == ("obedient" if under_way else None)
+            assert item.get("open_since") == (take.current.sent_at if under_way else None)
+
+    @invariant()
+    def what_is_spent_is_counted_once(self) -> None:
+        settled = [r for take in self._all_takes() for r in self.takes.ledger(take.id) if r["event"] == "settled"]
+        assert self.reports["SpendUSD"] == len(settled)
 
     @invariant()
     def every_job_that_was_answered_is_known(self) -> None:

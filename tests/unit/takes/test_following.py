@@ -1,0 +1,394 @@
+"""Paid jobs that are looked at for no node: a webhook or the sweep asks for it. Nothing is ever sent from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.unit.graphs import write
+from tests.unit.takes.stage import LIFE, Stage, made, voice
+from video_production.errors import (
+    MayHaveBeenPaid,
+    ProviderAmbiguous,
+    ProviderJobFailed,
+    ProviderRefused,
+    ProviderUnreachable,
+    Superseded,
+    TransientError,
+)
+from video_production.nodes.model import Desired, NodeStatus
+from video_production.nodes.table import Claim
+from video_production.providers.interface import Attempt, Made, Progress, Submission, Unknown
+from video_production.settings import ProviderSettings
+from video_production.takes.buying import Buyer
+from video_production.takes.model import TakeState
+
+ACCEPTED = Submission("job-1")
+RUNNING = Progress("running", "generating")
+READY = Progress("completed", "completed", result={"url": "…"})
+
+
+def submitted(stage: Stage) -> str:
+    """A job under way; its take's id."""
+    stage.provider.answers = [ACCEPTED]
+    stage.buyer().submit(stage.claim())
+    return stage.take().id
+
+
+def lost(stage: Stage) -> str:
+    """A request whose answer was lost; its take's id."""
+    stage.provider.answers = [ProviderAmbiguous("The answer was lost.", provider="obedient")]
+    stage.buyer().submit(stage.claim())
+    return stage.take().id
+
+
+def state(stage: Stage, take_id: str) -> str:
+    found = stage.takes.get(take_id)
+    assert found is not None
+    return str(found.state)
+
+
+def events(stage: Stage, take_id: str) -> list[str]:
+    return [str(record["event"]) for record in stage.takes.ledger(take_id)]
+
+
+# What was asked for outlives the node
+
+
+def test_what_is_asked_for_is_kept_before_anything_is_reserved(stage: Stage) -> None:
+    put = stage.storage.put_bytes
+
+    def fails(content: bytes, bucket: str, key: str, content_type: str) -> Any:
+        if key.endswith("request.json"):
+            raise TransientError("S3 could not be reached.")
+        return put(content, bucket, key, content_type)
+
+    stage.storage.put_bytes = fails  # type: ignore[method-assign]
+    with pytest.raises(TransientError):
+        stage.buyer().submit(stage.claim())
+    assert stage.provider.sent == []
+    assert "takes" not in stage.voice().metadata
+
+
+def test_a_late_result_is_collected_although_its_node_is_gone(stage: Stage) -> None:
+    take_id = submitted(stage)
+    sent = stage.provider.sent[0]
+    for name in ("voice", "script", "#pipeline"):
+        stage.nodes.remove("lesson", name)
+    stage.storage.client.delete_object(Bucket=stage.bucket, Key="script.txt")
+    collected: list[Attempt] = []
+    collect = stage.provider.collect
+
+    def remember(external_id: str, progress: Progress, attempt: Attempt) -> Made:
+        collected.append(attempt)
+        return collect(external_id, progress, attempt)
+
+    stage.provider.collect = remember  # type: ignore[method-assign]
+    stage.provider.progress = [READY]
+    assert stage.buyer().follow(take_id).made
+    assert collected == [sent]
+    assert events(stage, take_id) == ["reserved", "submitted", "settled"]
+
+
+def test_a_node_that_was_edited_away_and_back_finds_the_late_result(stage: Stage) -> None:
+    take_id = submitted(stage)
+    stage.nodes.reset("lesson", "voice")
+    stage.provider.progress = [READY]
+    assert stage.buyer().follow(take_id).made
+    assert stage.voice().status == NodeStatus.PENDING
+    assert stage.buyer().submit(stage.claim("p2")).status == "completed"
+    assert len(stage.provider.sent) == 1
+
+
+def test_a_job_whose_request_was_not_kept_is_reported_and_left_to_its_node(stage: Stage) -> None:
+    take_id = submitted(stage)
+    stage.storage.client.delete_object(Bucket=stage.bucket, Key=f"takes/{take_id}/a1/request.json")
+    assert stage.buyer().follow(take_id).state == "submitted"
+    assert "only a node that wants the same can follow it" in stage.alerts[0]
+    assert stage.provider.asked_for == []
+
+
+# What the job's end does
+
+
+def test_a_finished_job_completes_the_node_that_waits_for_it(stage: Stage) -> None:
+    take_id = submitted(stage)
+    stage.provider.progress = [READY]
+    followed = stage.buyer().follow(take_id)
+    assert (followed.made, followed.pipeline_id) == (True, "lesson")
+    assert stage.voice().status == NodeStatus.COMPLETED
+    with pytest.raises(Superseded):  # the execution that waits finds it done
+        stage.buyer().check(Claim("lesson", "voice", "p1"))
+
+
+def test_looking_again_says_again_which_pipeline_goes_on(stage: Stage) -> None:
+    """The first message was handled, and the function died before it told the scheduler."""
+    take_id = submitted(stage)
+    stage.provider.progress = [READY]
+    stage.buyer().follow(take_id)
+    again = stage.buyer().follow(take_id)
+    assert (again.made, again.pipeline_id) == (True, "lesson")
+    assert len(stage.provider.asked_for) == 1
+
+
+def test_a_result_that_was_made_before_its_node_was_completed_completes_it(stage: Stage) -> None:
+    take_id = submitted(stage)
+    stage.provider.progress = [READY]
+    complete = stage.nodes.complete
+
+    def dies(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    stage.nodes.complete = dies  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        stage.buyer().follow(take_id)
+    stage.nodes.complete = complete  # type: ignore[method-assign]
+    assert stage.buyer().follow(take_id).made
+    assert stage.voice().status == NodeStatus.COMPLETED
+
+
+def test_a_job_that_runs_is_only_looked_at(stage: Stage) -> None:
+    take_id = submitted(stage)
+    stage.provider.progress = [RUNNING]
+    assert stage.buyer().follow(take_id).state == "submitted"
+    assert stage.voice().status == NodeStatus.IN_PROGRESS
+
+
+def test_a_failed_job_is_written_down_and_its_node_hears_of_it_itself(stage: Stage) -> None:
+    take_id = submitted(stage)
+    stage.provider.progress = [Progress("failed", "failed", failure="Model error.", charged=False)]
+    assert stage.buyer().follow(take_id).state == "failed"
+    assert events(stage, take_id)[-1] == "refunded"
+    assert stage.voice().status == NodeStatus.IN_PROGRESS
+    with pytest.raises(ProviderJobFailed, match=r"Model error\."):
+        stage.buyer().check(Claim("lesson", "voice", "p1"))
+
+
+def test_a_job_that_its_provider_does_not_know_is_for_a_person(stage: Stage) -> None:
+    take_id = submitted(stage)
+    stage.provider.progress = [ProviderJobFailed("No such job.", provider="obedient", http_status=404)]
+    assert stage.buyer().follow(take_id).state == "unknown"
+    with pytest.raises(MayHaveBeenPaid):
+        stage.buyer().check(Claim("lesson", "voice", "p1"))
+
+
+def test_a_provider_that_can_not_be_reached_ends_nothing(stage: Stage) -> None:
+    take_id = submitted(stage)
+    stage.provider.progress = [ProviderUnreachable("503", provider="obedient")]
+    assert stage.buyer().follow(take_id).state == "submitted"
+
+
+def test_a_lost_answer_is_not_looked_for_while_the_sender_may_live(stage: Stage) -> None:
+    take_id = lost(stage)
+    stage.provider.found = made(stage.provider.sent[0])
+    assert stage.buyer().follow(take_id).state == "submitting"
+
+
+def test_a_lost_answer_is_found_without_its_node(stage: Stage) -> None:
+    take_id = lost(stage)
+    stage.nodes.remove("lesson", "voice")
+    stage.now += LIFE + 61
+    looked: list[Attempt] = []
+
+    def find(attempt: Attempt, bound: Any) -> Made:
+        looked.append(attempt)
+        return made(attempt)
+
+    stage.provider.find = find  # type: ignore[method-assign]
+    assert stage.buyer().follow(take_id).made
+    assert looked == stage.provider.sent
+    assert looked[0].request.inputs["script"][0].text == "Binary search halves the list."
+
+
+def test_a_lost_answer_that_stays_lost_is_for_a_person(stage: Stage) -> None:
+    take_id = lost(stage)
+    stage.now += LIFE + 61
+    assert stage.buyer().follow(take_id).state == "unknown"
+    assert events(stage, take_id) == ["reserved", "unknown"]
+
+
+# Whose node it is
+
+
+def test_a_node_that_wants_something_else_by_now_is_left_alone(stage: Stage) -> None:
+    take_id = submitted(stage)
+    claim = Claim("lesson", "voice", "p1")
+    stage.nodes.touch(claim, takes=["another"])
+    stage.provider.progress = [READY]
+    assert stage.buyer().follow(take_id).made
+    assert stage.voice().status == NodeStatus.IN_PROGRESS
+
+
+def test_a_node_of_a_cancelled_pipeline_keeps_its_result_and_is_not_completed(stage: Stage) -> None:
+    take_id = submitted(stage)
+    stage.nodes.set_desired("lesson", Desired.CANCELLED)
+    stage.provider.progress = [READY]
+    assert stage.buyer().follow(take_id).made
+    assert stage.voice().status == NodeStatus.IN_PROGRESS
+
+
+def test_a_node_that_was_handed_on_is_completed_for_its_new_owner(stage: Stage) -> None:
+    take_id = submitted(stage)
+    assert stage.nodes.reclaim(Claim("lesson", "voice", "p1"), "p2")
+    stage.provider.progress = [READY]
+    stage.buyer().follow(take_id)
+    assert (stage.voice().status, stage.voice().process_uuid) == (NodeStatus.COMPLETED, "p2")
+
+
+# What is never done
+
+
+@pytest.mark.parametrize("ended", ["absent", "refused", "due", "failed", "released", "unknown"])
+def test_nothing_is_ever_sent(stage: Stage, ended: str) -> None:
+    take_id = "absent"
+    if ended in ("refused", "due"):
+        delay = 1.0 if ended == "due" else None
+        stage.provider.answers = [ProviderRefused("Busy.", provider="obedient", retry_after=delay)]
+        claim = stage.claim()
+        try:
+            stage.buyer().submit(claim)
+        except ProviderRefused:
+            stage.nodes.fail(claim, "Busy.", "ProviderRefused")
+            stage.nodes.retry("lesson", "voice", "retry")
+        take_id = stage.provider.sent[0].destination.prefix.split("/")[1]
+    elif ended != "absent":
+        take_id = submitted(stage)
+        take = stage.take()
+        if ended == "failed":
+            stage.takes.mark_failed(take, take.attempt, code="m", message="Model error.", charged=False)
+        else:
+            stage.takes.mark_unknown(take, take.attempt, "May have been paid.")
+        if ended == "released":
+            stage.takes.release(take, "ada", "not there")
+    stage.now += 1000
+    before = len(stage.provider.sent)
+    assert not stage.buyer().follow(take_id).made
+    assert len(stage.provider.sent) == before
+    assert stage.provider.asked_for == []
+
+
+@pytest.mark.parametrize(("mode", "account"), [("draft", "main"), ("live", "other")])
+def test_a_job_of_another_account_or_of_a_stand_in_is_not_asked_for(stage: Stage, mode: Any, account: str) -> None:
+    """The wrong place does not know the job, which would look as if it were gone."""
+    take_id = submitted(stage)
+    elsewhere = ProviderSettings(mode, "", "secret", account, 10, 60, 240, 60)
+    buyer = Buyer(
+        stage.provider, elsewhere, stage.nodes, stage.takes, stage.storage,
+        remaining=lambda: LIFE, alert=stage.alerts.append,
+    )  # fmt: skip
+    assert buyer.follow(take_id).state == "submitted"
+    assert stage.provider.asked_for == []
+
+
+def test_a_job_that_is_not_ours_belongs_to_no_purchase(stage: Stage) -> None:
+    take_id = submitted(stage)
+    assert stage.buyer().take_of("job-1") == take_id
+    assert stage.buyer().take_of("somebody-elses") is None
+
+
+# Two at once
+
+
+def interrupted(stage: Stage, first: Callable[[], Any], second: Callable[[], Any]) -> None:
+    """While `first` fetches the result, `second` runs from its beginning to its end."""
+    collect = stage.provider.collect
+
+    def during(external_id: str, progress: Progress, attempt: Attempt) -> Made:
+        stage.provider.collect = collect  # type: ignore[method-assign]
+        second()
+        return collect(external_id, progress, attempt)
+
+    stage.provider.collect = during  # type: ignore[method-assign]
+    stage.provider.progress = [READY, READY]
+    first()
+
+
+@pytest.mark.parametrize("loop_comes_first", [True, False])
+def test_the_loop_and_a_webhook_at_once_make_one_result(stage: Stage, loop_comes_first: bool) -> None:
+    spent: list[str] = []
+    stage.takes.report = lambda name, value=1, **dimensions: spent.append(name)
+    take_id = submitted(stage)
+    claim = Claim("lesson", "voice", "p1")
+
+    def loop() -> None:
+        stage.buyer().check(claim)
+
+    def webhook() -> None:
+        assert stage.buyer().follow(take_id).made
+
+    interrupted(stage, *((loop, webhook) if loop_comes_first else (webhook, loop)))
+    assert events(stage, take_id) == ["reserved", "submitted", "settled"]
+    assert spent == ["SpendUSD"]
+    node = stage.voice()
+    assert node.status == NodeStatus.COMPLETED
+    assert node.output is not None
+    assert stage.storage.head(stage.bucket, node.output.s3_key) is not None
+
+
+@pytest.mark.parametrize("loop_comes_first", [True, False])
+def test_the_loop_and_a_webhook_at_once_agree_on_a_failure(stage: Stage, loop_comes_first: bool) -> None:
+    take_id = submitted(stage)
+    claim = Claim("lesson", "voice", "p1")
+    failed = Progress("failed", "failed", failure="Model error.", charged=False)
+
+    def loop() -> None:
+        with pytest.raises(ProviderJobFailed):
+            stage.buyer().check(claim)
+
+    def webhook() -> None:
+        assert stage.buyer().follow(take_id).state == "failed"
+
+    first, second = (loop, webhook) if loop_comes_first else (webhook, loop)
+    answers = [failed, failed]
+
+    def check(external_id: str) -> Progress:
+        answer = answers.pop()
+        if answers:
+            second()
+        return answer
+
+    stage.provider.check = check  # type: ignore[method-assign]
+    first()
+    assert events(stage, take_id) == ["reserved", "submitted", "refunded"]
+
+
+# What the sweep sees
+
+
+def item(stage: Stage, take_id: str) -> dict[str, Any]:
+    found = stage.takes.table.get({"take_id": take_id, "record": "take"})
+    assert found is not None
+    return found
+
+
+def test_a_job_is_open_from_its_request_to_its_end(stage: Stage) -> None:
+    take_id = lost(stage)
+    assert (item(stage, take_id)["open"], item(stage, take_id)["open_since"]) == ("obedient", 1_000_000)
+    stage.now += LIFE + 61
+    stage.provider.found = Unknown("nothing there")
+    stage.buyer().follow(take_id)
+    assert not {"open", "open_since"} & item(stage, take_id).keys()
+    found = stage.takes.get(take_id)
+    assert found is not None
+    stage.takes.adopt(found, "job-7", "ada", "seen there")
+    assert (item(stage, take_id)["open"], item(stage, take_id)["open_since"]) == ("obedient", 1_000_000)
+    stage.provider.progress = [READY]
+    stage.buyer().follow(take_id)
+    assert state(stage, take_id) == TakeState.MADE
+    assert not {"open", "open_since"} & item(stage, take_id).keys()
+
+
+def test_a_draft_costs_nothing_in_the_metrics(stage: Stage) -> None:
+    reports: list[str] = []
+    stage.takes.report = lambda name, value=1, **dimensions: reports.append(name)
+    drafts = ProviderSettings("draft", "", "secret", "main", 10, 60, 240, 60)
+    stage.provider.submit = lambda attempt: Submission("request-1", made(attempt, "request-1"))  # type: ignore[method-assign]
+    buyer = Buyer(
+        stage.provider, drafts, stage.nodes, stage.takes, stage.storage,
+        remaining=lambda: LIFE, alert=stage.alerts.append,
+    )  # fmt: skip
+    write(stage.nodes, [stage.graph[0], voice()], stage.assets)
+    assert buyer.submit(stage.claim()).status == "completed"
+    assert reports == []
