@@ -13,6 +13,9 @@ until cleared) and `match` (only requests whose text contains it). What can happ
     "hide-from-history"   what is made never shows up in listings
     "expire-url"          the download link has expired
     "half-download"       the connection drops after half of the body
+    "lose-webhook"        the webhook is never sent
+    "repeat-webhook"      it is sent twice
+    "forge-webhook"       it is signed with another secret
 
 `do` may be left out where `delay` or `status` says it. Of several matching rules the oldest of each sort applies, so
 that two refusals follow one another, while a lost answer and a hidden result fall on the same request.
@@ -41,6 +44,9 @@ SORTS: Mapping[str, str] = {
     "fail-job": "fate",
     "never-finish": "fate",
     "hide-from-history": "listing",
+    "lose-webhook": "delivery",
+    "repeat-webhook": "delivery",
+    "forge-webhook": "delivery",
 }
 
 
@@ -92,6 +98,7 @@ class Faults:
     time: Fault | None = None
     fate: Fault | None = None
     listing: Fault | None = None
+    delivery: Fault | None = None
 
     @property
     def refusal(self) -> Fault | None:
@@ -139,7 +146,7 @@ class FaultBook:
             if faults.refusal:
                 # A refused request makes nothing, so rules about what it makes are kept for the next one.
                 faults = Faults(answer=faults.answer, time=faults.time)
-            used = [rule for rule in (faults.answer, faults.time, faults.fate, faults.listing) if rule]
+            used = [rule for rule in (faults.answer, faults.time, faults.fate, faults.listing, faults.delivery) if rule]
             for rule in used:
                 self._use_up(rule)
             if used:

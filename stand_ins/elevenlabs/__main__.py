@@ -18,9 +18,10 @@ def main() -> None:
     parser.add_argument("--api-key", default="draft-key", help="the one key that is accepted")
     parser.add_argument("--job-seconds", type=float, default=0.8, help="how long an asynchronous job takes")
     parser.add_argument("--url-seconds", type=float, default=3600.0, help="how long a download link works")
+    parser.add_argument("--retry-seconds", type=float, default=30.0, help="until a webhook is sent for the second time")
     parser.add_argument("--parent", type=int, help="stop when this process is no longer the parent")
     given = parser.parse_args()
-    settings = Settings(given.home, given.api_key, given.job_seconds, given.url_seconds)
+    settings = Settings(given.home, given.api_key, given.job_seconds, given.url_seconds, given.retry_seconds)
     workspace = Workspace(settings)
     try:
         run(StandInServer(application(workspace), given.port), given.parent)

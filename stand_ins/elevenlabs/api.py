@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from stand_ins.elevenlabs import flows, listings, synchronous
+from stand_ins.elevenlabs import flows, listings, synchronous, webhooks
 from stand_ins.elevenlabs.call import Call, Route
 from stand_ins.elevenlabs.control import PREFIX as CONTROL
 from stand_ins.elevenlabs.control import control
@@ -22,11 +22,14 @@ from stand_ins.elevenlabs.errors import ApiError, SchemaError
 from stand_ins.elevenlabs.links import PREFIX as STORAGE
 from stand_ins.elevenlabs.schema import (
     FLOWS_REQUEST,
+    CreateWebhook,
     FlowsList,
     HistoryList,
+    ListWebhooks,
     NoQuery,
     SpeechQuery,
     SpeechRequest,
+    UpdateWebhook,
     VoicesList,
     parse_body,
     parse_query,
@@ -39,6 +42,9 @@ __all__ = ["application"]
 
 GARBAGE = b'{"id": "\xff\xfe<html>Bad gateway'
 SPEECH: TypeAdapter[Any] = TypeAdapter(SpeechRequest)
+CREATE_WEBHOOK: TypeAdapter[Any] = TypeAdapter(CreateWebhook)
+UPDATE_WEBHOOK: TypeAdapter[Any] = TypeAdapter(UpdateWebhook)
+WEBHOOKS = "/v1/workspace/webhooks"
 
 
 def _body_text(call: Call) -> str:
@@ -112,6 +118,10 @@ ROUTES = (
         NoQuery,
         text=_history_text,
     ),
+    Route("GET", WEBHOOKS, "webhooks", "workspace_read", webhooks.list_webhooks, ListWebhooks),
+    Route("POST", WEBHOOKS, "webhooks", "workspace_write", webhooks.create_webhook, NoQuery, CREATE_WEBHOOK),
+    Route("PATCH", WEBHOOKS + "/{id}", "webhooks", "workspace_write", webhooks.update_webhook, NoQuery, UPDATE_WEBHOOK),
+    Route("DELETE", WEBHOOKS + "/{id}", "webhooks", "workspace_write", webhooks.delete_webhook, NoQuery),
     Route("GET", "/v1/user/subscription", "user", "user_read", listings.subscription, NoQuery),
     Route("GET", "/v1/models", "models", "models_read", listings.list_models, NoQuery),
     Route("GET", "/v2/voices", "voices", "voices_read", listings.list_voices, VoicesList),

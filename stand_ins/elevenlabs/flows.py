@@ -8,10 +8,11 @@ from stand_ins.elevenlabs.audio import AudioFormat
 from stand_ins.elevenlabs.call import Call
 from stand_ins.elevenlabs.catalog import find_speaker, speech_model
 from stand_ins.elevenlabs.errors import ApiError
-from stand_ins.elevenlabs.links import PREFIX, check_link, expired, sign_link
+from stand_ins.elevenlabs.links import PREFIX, check_link, expired
 from stand_ins.elevenlabs.records import Job
 from stand_ins.elevenlabs.schema import FlowsList
 from stand_ins.elevenlabs.synchronous import check_text, settings_of
+from stand_ins.elevenlabs.webhooks import targets_of
 from stand_ins.elevenlabs.workspace import new_id
 from stand_ins.server import Reply
 
@@ -30,11 +31,9 @@ def submit(call: Call) -> Reply:
     account.require_tier(audio_format.smallest_plan, f"The output format {audio_format.name}")
     if body.pronunciation_dictionary_locators:
         raise ApiError(404, "pronunciation_dictionary_not_found", "The pronunciation dictionary was not found.")
-    if body.webhook:
-        message = "No webhook of this workspace is subscribed to flows events."
-        raise ApiError(400, "no_webhooks_configured", message, parameter="webhook")
+    webhooks = targets_of(call)
     account.require_credits(model.credits(body.text))
-    job = _job(call, body)
+    job = _job(call, body, webhooks)
     call.workspace.start_job(job)
     return Reply.json({"id": job.id, "status": "pending"})
 
@@ -93,7 +92,7 @@ def text_of_download(call: Call) -> str:
     return job.text if job else ""
 
 
-def _job(call: Call, body: Any) -> Job:
+def _job(call: Call, body: Any, webhooks: list[str]) -> Job:
     settings, fate = call.workspace.settings, call.faults.fate
     failing = fate is not None and fate.do == "fail-job"
     reason = fate.reason if fate is not None and failing else ""
@@ -114,6 +113,8 @@ def _job(call: Call, body: Any) -> Job:
         hidden=call.faults.listing is not None,
         failure_reason=reason,
         error_message=(fate.message if fate else "") or (f"The generation failed: {reason}." if failing else ""),
+        webhooks=webhooks,
+        base_url=call.request.base_url,
     )
 
 
@@ -125,18 +126,6 @@ def _find_job(call: Call) -> Job:
 
 
 def _job_json(call: Call, job: Job) -> dict[str, Any]:
-    status = job.status(call.now)
-    answer: dict[str, Any] = {"id": job.id, "status": status}
-    if status == "failed":
-        answer |= {"failure_reason": job.failure_reason, "error_message": job.error_message}
-    if status == "completed":
-        lifetime = call.workspace.settings.url_seconds
-        # A link that was signed long ago is dead on arrival.
-        signed_at = call.now - lifetime - 60 if call.faults.answers("expire-url") else call.now
-        answer |= {
-            "content_url": sign_link(
-                call.request.base_url, job.id, call.workspace.signing_key, now=signed_at, lifetime=lifetime
-            ),
-            "content_mime_type": AudioFormat.parse(job.output_format).content_type,
-        }
-    return answer
+    # A link that was signed long ago is dead on arrival.
+    stale = call.now - call.workspace.settings.url_seconds - 60 if call.faults.answers("expire-url") else None
+    return call.workspace.job_json(job, call.now, base_url=call.request.base_url, signed_at=stale)

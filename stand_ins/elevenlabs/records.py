@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 from stand_ins.files import read_json, write_json
 
-__all__ = ["HistoryItem", "Job", "Records"]
+__all__ = ["HistoryItem", "Job", "Records", "Webhook"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,10 @@ class HistoryItem:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An asynchronous job. Times in Unix seconds; `fate` is what a rule ordained ("fail" or "never")."""
+    """An asynchronous job. Times in Unix seconds; `fate` is what a rule ordained ("fail" or "never").
+
+    `webhooks` are the ids of those that hear of its end, with a link below `base_url`.
+    """
 
     id: str
     request_id: str
@@ -54,6 +58,8 @@ class Job:
     finished_at: float | None = None
     failure_reason: str = ""
     error_message: str = ""
+    webhooks: list[str] = field(default_factory=list)
+    base_url: str = ""
 
     def status(self, now: float) -> Literal["pending", "generating", "completed", "failed"]:
         if self.finished_at is not None:
@@ -67,7 +73,31 @@ class Job:
         return replace(self, finished_at=now, failure_reason=reason, error_message=message)
 
 
-Record = TypeVar("Record", HistoryItem, Job)
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A receiver of events. `failures` counts those since the last success; times in Unix seconds."""
+
+    id: str
+    created_at: float
+    name: str
+    url: str
+    secret: str
+    request_headers: dict[str, str] = field(default_factory=dict)
+    events: list[str] = field(default_factory=list)
+    retry_enabled: bool = False
+    is_disabled: bool = False
+    is_auto_disabled: bool = False
+    failures: int = 0
+    failure_code: int | None = None
+    failed_at: int | None = None
+    succeeded_at: float | None = None
+
+    @property
+    def enabled(self) -> bool:
+        return not self.is_disabled and not self.is_auto_disabled
+
+
+Record = TypeVar("Record", HistoryItem, Job, Webhook)
 
 
 class Records(Generic[Record]):
@@ -91,10 +121,19 @@ class Records(Generic[Record]):
         with self._lock:
             return self._records.get(record_id)
 
+    def change(self, record_id: str, change: Callable[[Record], Record]) -> None:
+        """Replace a record by what `change` makes of it, in one step; nothing where it is gone."""
+        with self._lock:
+            record = self._records.get(record_id)
+            if record is not None:
+                changed = change(record)
+                write_json(self._folder / f"{record_id}.json", asdict(changed))
+                self._records[record_id] = changed
+
     def delete(self, record_id: str) -> None:
         with self._lock:
             self._records.pop(record_id, None)
-        (self._folder / f"{record_id}.json").unlink(missing_ok=True)
+            (self._folder / f"{record_id}.json").unlink(missing_ok=True)
 
     def newest_first(self) -> list[Record]:
         with self._lock:

@@ -16,13 +16,17 @@ from stand_ins.elevenlabs.errors import ApiError, SchemaError
 
 __all__ = [
     "FLOWS_REQUEST",
+    "CreateWebhook",
     "FlowsList",
     "FlowsRequest",
     "HistoryList",
+    "ListWebhooks",
     "NoQuery",
     "SpeechQuery",
     "SpeechRequest",
+    "UpdateWebhook",
     "VoicesList",
+    "WebhookIds",
     "parse_body",
     "parse_query",
 ]
@@ -138,6 +142,29 @@ class V3Request(_FlowsBase):
 
 FlowsRequest = FlashRequest | MultilingualRequest | V3Request
 FLOWS_REQUEST: TypeAdapter[FlowsRequest] = TypeAdapter(Annotated[FlowsRequest, Field(discriminator="model_id")])
+
+
+class WebhookSettings(BaseModel):
+    auth_type: Literal["hmac"]
+    name: str
+    webhook_url: str
+    request_headers: dict[str, str | None] | None = None
+
+
+class CreateWebhook(BaseModel):
+    settings: WebhookSettings
+
+
+class UpdateWebhook(BaseModel):
+    is_disabled: bool
+    name: str
+    retry_enabled: bool | None = None
+    request_headers: dict[str, str | None] | None = None
+    events: list[Literal["voice_library_removal_notice", "speech_to_text", "agent_qa", "flows"]] | None = None
+
+
+class ListWebhooks(BaseModel):
+    include_usages: bool | None = None
 
 
 class FlowsList(BaseModel):

@@ -18,7 +18,9 @@ from stand_ins.charge_book import Charge, ChargeBook
 from stand_ins.elevenlabs.account import Account
 from stand_ins.elevenlabs.audio import AudioFormat, encode
 from stand_ins.elevenlabs.catalog import MODELS
-from stand_ins.elevenlabs.records import HistoryItem, Job, Records
+from stand_ins.elevenlabs.deliveries import Deliveries
+from stand_ins.elevenlabs.links import sign_link
+from stand_ins.elevenlabs.records import HistoryItem, Job, Records, Webhook
 from stand_ins.faults import FaultBook
 from stand_ins.server import RequestLog
 from stand_ins.speech import Speech, speak
@@ -36,8 +38,10 @@ OPERATIONS = (
     "user",
     "models",
     "voices",
+    "webhooks",
+    "webhook",
 )
-"""What rules of misbehaviour can be set on."""
+"""What rules of misbehaviour can be set on; "webhook" is one that is sent, "webhooks" are the calls about them."""
 
 CHARGE_BOOK = "charge_book.jsonl"
 _ALPHABET = string.ascii_letters + string.digits
@@ -51,12 +55,13 @@ def new_id() -> str:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`job_seconds` is how long a job takes, the synthesis included if that is quicker; `url_seconds` how long a
-    download link lives."""
+    download link lives; `retry_seconds` how long after the first attempt a webhook is sent again."""
 
     home: Path
     api_key: str = "draft-key"
     job_seconds: float = 0.8
     url_seconds: float = 3600.0
+    retry_seconds: float = 30.0
 
     @property
     def pending_seconds(self) -> float:
@@ -84,6 +89,8 @@ class Workspace:
         self.log = RequestLog(home / "requests.jsonl")
         self.history: Records[HistoryItem] = Records(home / "history", HistoryItem)
         self.jobs: Records[Job] = Records(home / "jobs", Job)
+        self.webhooks: Records[Webhook] = Records(home / "webhooks", Webhook)
+        self._deliveries = Deliveries(self.webhooks, self.faults, settings.retry_seconds)
         self.signing_key = self._signing_key()
         self._synthesis = threading.BoundedSemaphore(max(1, os.cpu_count() or 1))
         self._stopped = threading.Event()
@@ -144,6 +151,7 @@ class Workspace:
     def close(self) -> None:
         """Stop working; unfinished jobs go on at the next start."""
         self._stopped.set()
+        self._deliveries.close()
         self._lock_file.close()
 
     def _work_on(self, job: Job) -> None:
@@ -156,13 +164,34 @@ class Workspace:
             return
         now = time.time()
         if job.fate == "fail":
-            self.jobs.save(job.failed(now, job.failure_reason, job.error_message))
+            ended = job.failed(now, job.failure_reason, job.error_message)
         elif problem:
-            self.jobs.save(job.failed(now, "internal_error", problem))
+            ended = job.failed(now, "internal_error", problem)
         elif self.keep(self._history_item(job, now)):
-            self.jobs.save(job.finished(now))
+            ended = job.finished(now)
         else:
-            self.jobs.save(job.failed(now, "charging_failed", "The generation could not be charged."))
+            ended = job.failed(now, "charging_failed", "The generation could not be charged.")
+        self.jobs.save(ended)
+        event = {"type": "flows_generation", "event_timestamp": int(now), "data": self.job_json(ended, now)}
+        self._deliveries.send(job.webhooks, event, job.text)
+
+    def job_json(self, job: Job, now: float, *, base_url: str = "", signed_at: float | None = None) -> dict[str, Any]:
+        """A job as its owner sees it. `base_url` is where the stand-in was asked, `signed_at` the date of the link."""
+        status = job.status(now)
+        answer: dict[str, Any] = {"id": job.id, "status": status}
+        if status == "failed":
+            answer |= {"failure_reason": job.failure_reason, "error_message": job.error_message}
+        if status == "completed":
+            link = sign_link(
+                base_url or job.base_url,
+                job.id,
+                self.signing_key,
+                now=now if signed_at is None else signed_at,
+                lifetime=self.settings.url_seconds,
+            )
+            mime_type = AudioFormat.parse(job.output_format).content_type
+            answer |= {"content_url": link, "content_mime_type": mime_type}
+        return answer
 
     def _generate(self, job: Job) -> str:
         """Make the audio of a job; return why that failed, or nothing."""
