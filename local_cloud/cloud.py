@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local_cloud import moto_patches
 from local_cloud.functions import ACCESS_KEY, NAMES, SECRET_KEY, Endpoints, Function, functions
@@ -22,11 +22,15 @@ from local_cloud.gateway import Gateway
 from local_cloud.journal import Journal, compact, read_tables
 from local_cloud.lambda_host import LambdaHost, LogSink
 from local_cloud.machines import machine_definitions
+from local_cloud.sandbox.sandbox import Outcome
 from local_cloud.stand_in import StandIn
 from local_cloud.state import CloudInfo, FileLock, StateFolder
 from local_cloud.tables import KEY_NAMES, TABLES
 from video_production.errors import OperatorError
 from video_production.settings import PROVIDERS
+
+if TYPE_CHECKING:
+    from local_cloud.doors import Invoke
 
 __all__ = ["CHECKOUT", "CloudOptions", "LocalCloud"]
 
@@ -114,10 +118,7 @@ def _start_parts(state: StateFolder, options: CloudOptions, parts: ExitStack) ->
     api = wiring.create_api(table)
 
     host = _host(table, state, options, backend.write_logs)
-    opened = doors.open_doors(
-        lambda function, event, request_id: host.invoke(function.function_name, event, request_id),
-        speed=options.speed,
-    )
+    opened = doors.open_doors(_invoker(host), speed=options.speed)
     parts.callback(opened.close)
     parts.callback(host.close)
     parts.callback(opened.shut)
@@ -137,6 +138,15 @@ def _secrets(live: Mapping[str, str]) -> dict[str, str]:
     outside."""
     keys = {NAMES.secret(provider): live.get(provider, DRAFT_KEY) for provider in PROVIDERS}
     return {**keys, NAMES.callback_secret: CALLBACK_SECRET}
+
+
+def _invoker(host: LambdaHost) -> Invoke:
+    def invoke(function: Any, event: bytes, request_id: str) -> Outcome:
+        # Whoever lowers a function's memory, through Lambda's API, sees it run out of it.
+        host.resize(function.function_name, function.memory_size)
+        return host.invoke(function.function_name, event, request_id)
+
+    return invoke
 
 
 def _host(table: Mapping[str, Function], state: StateFolder, options: CloudOptions, logs: LogSink) -> LambdaHost:

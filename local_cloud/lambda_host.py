@@ -1,9 +1,9 @@
 """The Lambda host: keeps warm sandboxes per function, invokes them, writes their logs.
 
 What Lambda does and this does too: an own process, environment and `/tmp` per sandbox; one invocation at a time in
-each; a limit of sandboxes per function; the time limit, enforced by killing; START, END and REPORT lines; errors in
-Lambda's words. What it does differently: callers beyond the limit wait instead of being refused, and a saved source
-file is live at the next invocation.
+each; a limit of sandboxes per function; limits of time and (on Linux) of memory, enforced by killing; START, END and
+REPORT lines; errors in Lambda's words. What it does differently: callers beyond the limit wait instead of being
+refused, and a saved source file is live at the next invocation.
 """
 
 from __future__ import annotations
@@ -97,6 +97,10 @@ class LambdaHost:
             raise HostClosed(name)
         return outcome
 
+    def resize(self, name: str, memory_mb: int) -> None:
+        """Give function `name` so much memory from the next invocation on."""
+        self._pools[name].resize(memory_mb)
+
     def prewarm(self, name: str) -> None:
         """Start a sandbox ahead of the first invocation, if there is none yet. Does not wait for it."""
         self._pools[name].prewarm(self._stamp())
@@ -141,10 +145,10 @@ class LambdaHost:
         return "\t".join(parts)
 
     def _follow(self) -> None:
-        """While functions run: pass on what they print, look at their memory."""
+        """While functions run: pass on what they print, see that they stay within their memory."""
         while not self._closing.wait(_TICK):
             for sandbox in list(self._busy):
-                sandbox.measure_memory()
+                sandbox.enforce_memory()
                 sandbox.output.pass_on(partial(self._write, sandbox))
 
     def _write(self, sandbox: Sandbox, messages: list[str]) -> None:
@@ -181,6 +185,11 @@ class _Pool:
             self._starting += 1
         return self._start_one(stamp, self._out.add)
 
+    def resize(self, memory_mb: int) -> None:
+        with self._changed:
+            if memory_mb != self._function.memory_mb:
+                self._function = replace(self._function, memory_mb=memory_mb)
+
     def prewarm(self, stamp: int) -> None:
         with self._changed:
             if self._closed or self._idle or self._out or self._starting:
@@ -207,7 +216,7 @@ class _Pool:
     def release(self, sandbox: Sandbox, stamp: int) -> None:
         with self._changed:
             self._out.discard(sandbox)
-            keep = sandbox.alive and sandbox.stamp == stamp and not self._closed
+            keep = self._current(sandbox, stamp) and not self._closed
             if keep:
                 self._idle.append(sandbox)
             self._changed.notify()
@@ -215,10 +224,13 @@ class _Pool:
             sandbox.end()
 
     def _retire(self, stamp: int) -> None:
-        """Drop idle sandboxes that died or hold old code."""
-        for sandbox in [s for s in self._idle if not s.alive or s.stamp != stamp]:
+        """Drop idle sandboxes that died, hold old code or have another size."""
+        for sandbox in [s for s in self._idle if not self._current(s, stamp)]:
             self._idle.remove(sandbox)
             sandbox.end()
+
+    def _current(self, sandbox: Sandbox, stamp: int) -> bool:
+        return sandbox.alive and sandbox.stamp == stamp and sandbox.function is self._function
 
     def close(self) -> None:
         with self._changed:

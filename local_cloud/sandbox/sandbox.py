@@ -20,7 +20,7 @@ from pathlib import Path
 
 from local_cloud.functions import REGION, Function
 from local_cloud.runtime_api import Delivery, RuntimeApi
-from local_cloud.sandbox.memory import memory_in_use
+from local_cloud.sandbox.memory import memory_in_use, memory_limit
 from local_cloud.sandbox.output import OutputReader
 
 __all__ = ["INIT_LIMIT", "Outcome", "Sandbox", "SandboxSettings"]
@@ -61,7 +61,10 @@ class Outcome:
 
 
 class Sandbox:
-    """Serves one invocation at a time with `run`. Ends with `end`, by a timeout, or by itself when its process dies."""
+    """Serves one invocation at a time with `run`.
+
+    Ends with `end`, by a timeout, for want of memory, or by itself when its process dies.
+    """
 
     def __init__(self, function: Function, settings: SandboxSettings, api: RuntimeApi, stamp: int) -> None:
         self.id = uuid.uuid4().hex
@@ -70,6 +73,7 @@ class Sandbox:
         """The state of the source code that was loaded."""
         self.log_stream = f"{datetime.now(UTC):%Y/%m/%d}/[{function.version}]{self.id}"
         self.peak_memory = 0
+        self._above_limit = False
         self._api = api
         self._folder = settings.folder / self.id
         (self._folder / "tmp").mkdir(parents=True)
@@ -177,8 +181,24 @@ class Sandbox:
 
     def measure_memory(self) -> int:
         """Update and return the highest memory use seen, in bytes."""
-        self.peak_memory = max(self.peak_memory, memory_in_use(self._process.pid))
+        self._look_at_memory()
         return self.peak_memory
+
+    def enforce_memory(self) -> None:
+        """Kill the process group when it uses more than the function's memory at two looks in a row.
+
+        A single look may count a child twice that was just forked.
+        """
+        above = self._look_at_memory() > memory_limit(self.function.memory_mb)
+        if above and self._above_limit:
+            self._kill_group()
+        self._above_limit = above
+
+    def _look_at_memory(self) -> int:
+        """Note how much is resident; return how much of it can't be reclaimed."""
+        resident, unreclaimable = memory_in_use(self._process.pid)
+        self.peak_memory = max(self.peak_memory, resident)
+        return unreclaimable
 
     def end(self) -> None:
         """Kill the process and its children, wait for it, remove its folder. Safe to call twice."""
@@ -206,7 +226,12 @@ class Sandbox:
 
     def _settle_exit(self) -> None:
         code = self._process.returncode
-        how = f"signal: {signal.Signals(-code).name.removeprefix('SIG').lower()}" if code < 0 else f"exit status {code}"
+        # In Lambda's words: "signal: killed", "signal: segmentation fault".
+        how = (
+            f"signal: {(signal.strsignal(-code) or '').partition(':')[0].lower()}"
+            if code < 0
+            else f"exit status {code}"
+        )
         if answer := self._answer:
             self._settle(_platform_error(answer[0], "Runtime.ExitError", f"Runtime exited with error: {how}"))
 

@@ -115,7 +115,7 @@ def test_an_invocation_beyond_its_time_is_killed_with_everything_it_started(benc
 
 @pytest.mark.parametrize(
     ("death", "how"),
-    [("os._exit(3)", "exit status 3"), ("os.kill(os.getpid(), 9)", "signal: kill"), ("sys.exit(1)", "exit status 1")],
+    [("os._exit(3)", "exit status 3"), ("os.kill(os.getpid(), 9)", "signal: killed"), ("sys.exit(1)", "exit status 1")],
 )
 def test_a_sandbox_that_dies_is_reported_and_replaced(bench: Any, death: str, how: str) -> None:
     bench.code(f"""
@@ -312,20 +312,6 @@ def test_a_flood_of_output_never_blocks_a_function(quick_bench: Any) -> None:
     assert output.stat().st_size == 0
     assert quick_bench.invoke() == "done"
     assert len(quick_bench.messages) == 120_006
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="memory is measured through /proc")
-def test_the_report_counts_the_memory_of_child_processes(quick_bench: Any) -> None:
-    quick_bench.code("""
-        import subprocess, sys
-        def handler(event, context):
-            subprocess.run([sys.executable, "-c", "import time; x = bytearray(150_000_000); time.sleep(1)"], check=True)
-    """)
-    quick_bench.start()
-    quick_bench.invoke()
-    found = re.search(r"Max Memory Used: (\d+) MB", quick_bench.messages[-1])
-    assert found
-    assert int(found[1]) > 150
 
 
 def test_a_prewarmed_sandbox_serves_the_first_invocation(quick_bench: Any) -> None:
