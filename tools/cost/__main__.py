@@ -1,19 +1,21 @@
-"""Measure the example lesson and write docs/cost.md.
+"""Measure the example lesson and write the tables of docs/cost.md and docs/scaling.md.
 
 Usage: .venv/bin/python -m tools.cost [--check]          (or: make cost)
 
-With --check nothing is measured or written; the exit code is 1 when the page does not follow from what was measured.
+With --check nothing is measured or written; the exit code is 1 when a page does not follow from what was measured.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
 
 from tools.cost.estimate import Prices
-from tools.cost.page import MEASURED, PAGE, Measured, current_page
-from tools.cost.stack import ROOT, stack_size
+from tools.cost.page import MEASURED, Measured, pages
+from tools.cost.stack import read_template
+from tools.template import ROOT, synthesise
 
 LESSON = ROOT / "examples" / "lesson" / "pipeline.yaml"
 
@@ -25,22 +27,26 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         _measure().save()
         print(f"wrote {MEASURED.relative_to(ROOT)}")
-    page = current_page(PAGE.read_text("utf-8"), Measured.load(), Prices.load())
-    if arguments:
-        current = page == PAGE.read_text("utf-8")
-        print("" if current else "docs/cost.md is not current; run make cost", end="\n" if not current else "")
-        return 0 if current else 1
-    PAGE.write_text(page, "utf-8")
-    print(f"wrote {PAGE.relative_to(ROOT)}")
-    return 0
+    stale = {
+        path: text for path, text in pages(Measured.load(), Prices.load()).items() if path.read_text("utf-8") != text
+    }
+    for path, text in stale.items():
+        if arguments:
+            print(f"{path.relative_to(ROOT)} is not current; run make cost")
+        else:
+            path.write_text(text, "utf-8")
+            print(f"wrote {path.relative_to(ROOT)}")
+    return int(bool(arguments and stale))
 
 
 def _measure() -> Measured:
+    busy = os.getloadavg()[0]
+    if busy > 1:
+        print(f"This machine is busy (load {busy:.1f}), so durations will come out too long.", file=sys.stderr)
     from tools.cost.measure import measure  # only now: it brings an AWS along
 
     with tempfile.TemporaryDirectory(prefix="jiki-cost-") as folder:
-        stack = stack_size(Path(folder) / "cdk.out")
-        return Measured(measure(LESSON, Path(folder) / "run"), stack)
+        return Measured(measure(LESSON, Path(folder)), read_template(synthesise()))
 
 
 if __name__ == "__main__":

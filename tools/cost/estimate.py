@@ -12,7 +12,21 @@ from typing import Any
 from tools.cost.usage import POLL_TRANSITIONS, WATCH_TRANSITIONS, FunctionUse, Usage
 from video_production.settings import ROLES
 
-__all__ = ["Assumed", "Line", "Prices", "function_usd", "lesson_lines", "merge_usd", "wait_usd"]
+__all__ = [
+    "HIGH",
+    "LOW",
+    "Assumed",
+    "Line",
+    "Prices",
+    "function_usd",
+    "invocations",
+    "lesson_lines",
+    "machine_log_bytes",
+    "merge_usd",
+    "seconds",
+    "transitions",
+    "wait_usd",
+]
 
 _GB = 1_000_000_000
 _FULL_CPU_MB = 1769
@@ -21,7 +35,6 @@ _FREE_TMP_MB = 512
 _MACHINE_EVENT = 500
 """Bytes of one line in a state machine's log without execution data."""
 _DAYS_OF_LOGS = 14 / 30
-_MONTH = 30
 
 
 class Prices:
@@ -81,21 +94,25 @@ def lesson_lines(usage: Usage, prices: Prices) -> list[Line]:
     def line(what: str, amount: str, bill: Any) -> Line:
         return Line(what, amount, bill(LOW), bill(HIGH))
 
-    transitions = tuple(_transitions(usage, end) for end in (LOW, HIGH))
-    invocations = tuple(sum(_invocations(usage, end).values()) for end in (LOW, HIGH))
-    written = usage.log_bytes + usage.history_events * _MACHINE_EVENT
+    entered = tuple(transitions(usage, end) for end in (LOW, HIGH))
+    invoked = tuple(sum(invocations(usage, end).values()) for end in (LOW, HIGH))
+    written = usage.log_bytes + machine_log_bytes(usage)
     return [
         line(
             "Step Functions: state transitions",
-            _range(*transitions),
-            lambda end: prices.of("states_transition", _transitions(usage, end)),
+            _range(*entered),
+            lambda end: prices.of("states_transition", transitions(usage, end)),
         ),
-        line("Lambda: FFmpeg functions", _seconds(usage, True), lambda end: _compute(usage, prices, end, ffmpeg=True)),
-        line("Lambda: the others", _seconds(usage, False), lambda end: _compute(usage, prices, end, ffmpeg=False)),
+        line(
+            "Lambda: FFmpeg functions",
+            _spent(usage, True),
+            lambda end: _compute(usage, prices, end, ffmpeg=True),
+        ),
+        line("Lambda: the others", _spent(usage, False), lambda end: _compute(usage, prices, end, ffmpeg=False)),
         line(
             "Lambda: invocations",
-            _range(*invocations),
-            lambda end: prices.of("lambda_request", sum(_invocations(usage, end).values())),
+            _range(*invoked),
+            lambda end: prices.of("lambda_request", sum(invocations(usage, end).values())),
         ),
         line(
             "S3: requests",
@@ -138,13 +155,13 @@ def function_usd(role: str, use: FunctionUse, seconds: float, prices: Prices) ->
 def merge_usd(usage: Usage, prices: Prices, end: Assumed) -> float:
     """What the lesson's merge costs by itself: compute and its invocation."""
     use = usage.functions["merger"]
-    seconds = _time(usage, "merger", end) / use.invocations
-    return function_usd("merger", use, seconds, prices) + prices.of("lambda_request", 1)
+    each = seconds(usage, "merger", end) / use.invocations
+    return function_usd("merger", use, each, prices) + prices.of("lambda_request", 1)
 
 
-def wait_usd(usage: Usage, prices: Prices, seconds: float, interval: float = 10) -> tuple[int, int, float]:
-    """Rounds, state transitions and US dollars of waiting for a job."""
-    rounds = math.ceil(seconds / interval)
+def wait_usd(usage: Usage, prices: Prices, job: float, interval: float = 10) -> tuple[int, int, float]:
+    """Rounds, state transitions and US dollars of waiting for a job that takes `job` seconds."""
+    rounds = math.ceil(job / interval)
     use = usage.functions["elevenlabs_poller"]
     each = use.seconds / use.invocations * _stretch(usage, "elevenlabs_poller", HIGH)
     usd = prices.of("states_transition", rounds * POLL_TRANSITIONS) + rounds * (
@@ -153,15 +170,21 @@ def wait_usd(usage: Usage, prices: Prices, seconds: float, interval: float = 10)
     return rounds, rounds * POLL_TRANSITIONS, usd
 
 
+def machine_log_bytes(usage: Usage) -> int:
+    """What the state machines log."""
+    return usage.history_events * _MACHINE_EVENT
+
+
 def _rounds(usage: Usage, end: Assumed) -> int:
     return usage.jobs * math.ceil(end.job / end.poll_interval)
 
 
-def _transitions(usage: Usage, end: Assumed) -> int:
+def transitions(usage: Usage, end: Assumed) -> int:
+    """State transitions of a lesson on AWS."""
     return usage.transitions + _rounds(usage, end) * POLL_TRANSITIONS + end.minutes * WATCH_TRANSITIONS
 
 
-def _invocations(usage: Usage, end: Assumed) -> dict[str, int]:
+def invocations(usage: Usage, end: Assumed) -> dict[str, int]:
     """Invocations by role, with the rounds that AWS takes instead of those that the laptop took."""
     found = {role: use.invocations for role, use in usage.functions.items()}
     found["elevenlabs_poller"] += _rounds(usage, end) - usage.polls
@@ -171,20 +194,20 @@ def _invocations(usage: Usage, end: Assumed) -> dict[str, int]:
 
 def _compute(usage: Usage, prices: Prices, end: Assumed, *, ffmpeg: bool) -> float:
     return sum(
-        function_usd(role, use, _time(usage, role, end), prices)
+        function_usd(role, use, seconds(usage, role, end), prices)
         for role, use in usage.functions.items()
         if ROLES[role].ffmpeg == ffmpeg
     )
 
 
-def _time(usage: Usage, role: str, end: Assumed) -> float:
+def seconds(usage: Usage, role: str, end: Assumed) -> float:
     """Billed seconds of a role on AWS."""
     use = usage.functions[role]
     each = use.seconds / use.invocations
-    seconds = each * _invocations(usage, end)[role] * _stretch(usage, role, end)
+    found = each * invocations(usage, end)[role] * _stretch(usage, role, end)
     if role == "elevenlabs_submitter":
-        seconds += (use.invocations - usage.jobs) * end.timed
-    return seconds + (use.starts * end.slower if end.cold else 0)
+        found += (use.invocations - usage.jobs) * end.timed
+    return found + (use.starts * end.slower if end.cold else 0)
 
 
 def _stretch(usage: Usage, role: str, end: Assumed) -> float:
@@ -195,9 +218,10 @@ def _stretch(usage: Usage, role: str, end: Assumed) -> float:
     return end.slower * max(1, used / (usage.functions[role].memory_mb / _FULL_CPU_MB))
 
 
-def _seconds(usage: Usage, ffmpeg: bool) -> str:
+def _spent(usage: Usage, ffmpeg: bool) -> str:
     low, high = (
-        sum(_time(usage, role, end) for role in usage.functions if ROLES[role].ffmpeg == ffmpeg) for end in (LOW, HIGH)
+        sum(seconds(usage, role, end) for role in usage.functions if ROLES[role].ffmpeg == ffmpeg)
+        for end in (LOW, HIGH)
     )
     return f"{low:,.0f}–{high:,.0f} s"
 

@@ -1,4 +1,4 @@
-"""The tables of docs/cost.md."""
+"""The pages that are computed: docs/cost.md and docs/scaling.md."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.cost.estimate import HIGH, LOW, Prices, lesson_lines, merge_usd, wait_usd
-from tools.cost.stack import ROOT, StackSize
+from tools.cost.load import load_tables
+from tools.cost.markdown import between_marks, table
+from tools.cost.stack import StackSize
 from tools.cost.usage import Usage
+from tools.template import ROOT
 
-__all__ = ["END", "MEASURED", "PAGE", "START", "Measured", "current_page", "tables"]
+__all__ = ["MEASURED", "Measured", "pages", "tables"]
 
-PAGE = ROOT / "docs" / "cost.md"
 MEASURED = ROOT / "benchmarks" / "results" / "cost.json"
-START, END = "<!-- cost tables: made by `make cost` -->", "<!-- end of cost tables -->"
 OLD_MERGE_USD = 0.006
 """What a merge was once estimated at."""
 _GB = 1_000_000_000
@@ -44,15 +45,15 @@ class Measured:
         path.write_text(json.dumps(data, indent=2) + "\n", "utf-8")
 
 
-def current_page(page: str, measured: Measured, prices: Prices) -> str:
-    """The page with its tables as they follow from `measured` and `prices`."""
-    before, _, rest = page.partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before}{START}\n\n{tables(measured, prices)}\n\n{END}{after}"
+def pages(measured: Measured, prices: Prices) -> dict[Path, str]:
+    """Both pages with their tables as they follow from `measured` and `prices`."""
+    made = {"cost.md": tables(measured, prices), "scaling.md": load_tables(measured.usage)}
+    paths = {ROOT / "docs" / name: text for name, text in made.items()}
+    return {path: between_marks(path.read_text("utf-8"), text) for path, text in paths.items()}
 
 
 def tables(measured: Measured, prices: Prices) -> str:
-    """All tables as Markdown."""
+    """The tables of docs/cost.md as Markdown."""
     parts = [_about(measured, prices), *_lesson(measured, prices), *_rest(measured, prices)]
     return "\n\n".join(parts)
 
@@ -74,7 +75,7 @@ def _lesson(measured: Measured, prices: Prices) -> Iterator[str]:
     rows.append(["**one lesson on AWS**", "", f"**{_usd(low)}**", f"**{_usd(high)}**"])
     rows.append(["ElevenLabs, for comparison", "list price", *[_usd(usage.provider_usd)] * 2])
     yield "### One lesson"
-    yield _table(["what", "how much", "low", "high"], rows)
+    yield table(["what", "how much", "low", "high"], rows)
     merge_low, merge_high = (merge_usd(usage, prices, end) for end in (LOW, HIGH))
     yield (
         f"The lesson's merge alone ({usage.duration:.0f} s of video, every clip different) costs {_usd(merge_low)} to "
@@ -82,7 +83,7 @@ def _lesson(measured: Measured, prices: Prices) -> Iterator[str]:
     )
     waits = [(name, *wait_usd(usage, prices, seconds)) for seconds, name in _ENDS]
     yield "### Waiting for one voiceover job"
-    yield _table(
+    yield table(
         ["the job takes", "rounds", "state transitions", "at most"],
         [[name, str(rounds), str(transitions), _usd(usd)] for name, rounds, transitions, usd in waits],
     )
@@ -93,7 +94,7 @@ def _rest(measured: Measured, prices: Prices) -> Iterator[str]:
     kept = prices.of("s3_gb_month", usage.stored_bytes / _GB)
     rows = prices.of("dynamodb_gb_month", usage.table_bytes / _GB)
     yield "### Keeping and delivering one lesson"
-    yield _table(
+    yield table(
         ["what", "how much", "costs"],
         [
             ["S3, everything that was made and bought", f"{usage.stored_bytes / 1e6:.1f} MB", f"{_usd(kept)} a month"],
@@ -107,7 +108,7 @@ def _rest(measured: Measured, prices: Prices) -> Iterator[str]:
     )
     fixed = list(_fixed(measured, prices))
     yield "### One environment, whether it is used or not"
-    yield _table(
+    yield table(
         ["what", "how many", "a month"],
         [*([what, amount, _usd(usd)] for what, amount, usd in fixed), ["**together**", "", _bold(fixed)]],
     )
@@ -115,7 +116,7 @@ def _rest(measured: Measured, prices: Prices) -> Iterator[str]:
     low, high = sum(line.low for line in lines), sum(line.high for line in lines)
     standing = sum(usd for _, _, usd in fixed)
     yield "### By volume"
-    yield _table(
+    yield table(
         ["lessons a day", "AWS a month", "of it for storage that month adds", "ElevenLabs a month"],
         [
             [
@@ -149,11 +150,6 @@ def _fixed(measured: Measured, prices: Prices) -> Iterator[tuple[str, str, float
 
 def _bold(fixed: Iterable[tuple[str, str, float]]) -> str:
     return f"**{_usd(sum(usd for _, _, usd in fixed))}**"
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def _usd(amount: float) -> str:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-__all__ = ["StackSize", "read_template", "stack_size"]
-
-ROOT = Path(__file__).resolve().parent.parent.parent
+__all__ = ["StackSize", "read_template"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +23,6 @@ class StackSize:
 
     def to_json(self) -> dict[str, int]:
         return asdict(self)
-
-
-def stack_size(folder: Path) -> StackSize:
-    """Synthesise the app into `folder` and count. Raises RuntimeError when it can't be synthesised."""
-    environment = {**os.environ, "CDK_OUTDIR": str(folder)}
-    done = subprocess.run([sys.executable, "app.py"], cwd=ROOT, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"The stack could not be synthesised: {done.stdout}{done.stderr}")
-    [template] = folder.glob("*.template.json")
-    return read_template(json.loads(template.read_text("utf-8")))
 
 
 def read_template(template: Mapping[str, Any]) -> StackSize:

@@ -1,0 +1,80 @@
+"""What a lesson costs: the arithmetic, and that the pages follow from what was measured."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.unit.docs.pages import CHECKOUT
+from tools.cost.estimate import HIGH, LOW, Prices, function_usd, lesson_lines, merge_usd, wait_usd
+from tools.cost.page import Measured, pages
+from tools.cost.stack import read_template
+from tools.cost.usage import POLL_TRANSITIONS, WATCH_TRANSITIONS, FunctionUse
+
+PRICES = Prices.load()
+MEASURED = Measured.load()
+USAGE = MEASURED.usage
+
+
+def _round_of(machine: str, first: str, last: str) -> int:
+    """States from `first` to `last` on the way that is taken while nothing is finished."""
+    text = (CHECKOUT / "workflows" / f"{machine}.asl.json").read_text("utf-8").replace("${WatchSeconds}", "60")
+    states = json.loads(text)["States"]
+    entered = [first]
+    while entered[-1] != last:
+        state: dict[str, Any] = states[entered[-1]]
+        entered.append(state["Next"] if "Next" in state else state["Default"])
+    return len(entered)
+
+
+def test_a_round_of_waiting_has_as_many_states_as_the_machines_say() -> None:
+    assert _round_of("node", "Wait", "Is it finished?") == POLL_TRANSITIONS
+    assert _round_of("pipeline", "Watch", "Is it over?") == WATCH_TRANSITIONS
+
+
+def test_a_minute_of_the_merger_costs_what_its_memory_and_disk_cost() -> None:
+    use = FunctionUse(invocations=1, seconds=60, starts=0, memory_mb=3008, peak_mb=300)
+    expected = 60 * 2.9375 * 0.0000133334 + 60 * 9.5 * 0.0000000309
+    assert function_usd("merger", use, 60, PRICES) == pytest.approx(expected)
+
+
+def test_ten_minutes_of_waiting_are_sixty_rounds() -> None:
+    rounds, transitions, usd = wait_usd(USAGE, PRICES, 600)
+    assert (rounds, transitions) == (60, 300)
+    assert 300 * 0.025 / 1000 < usd < 0.02
+
+
+def test_transitions_of_waiting_are_assumed_and_not_measured() -> None:
+    patient = replace(USAGE, watches=USAGE.watches + 100, polls=USAGE.polls + 10)
+    assert lesson_lines(patient, PRICES)[0] == lesson_lines(USAGE, PRICES)[0]
+
+
+def test_the_high_end_is_never_below_the_low_one() -> None:
+    lines = lesson_lines(USAGE, PRICES)
+    assert [line.what for line in lines if line.high < line.low] == []
+    assert merge_usd(USAGE, PRICES, LOW) < merge_usd(USAGE, PRICES, HIGH)
+
+
+def test_every_price_is_marked_and_used() -> None:
+    source = "".join(path.read_text("utf-8") for path in (CHECKOUT / "tools" / "cost").glob("*.py"))
+    for name, row in PRICES.rows.items():
+        assert row["mark"] in ("V", "S", "B"), name
+        assert f'"{name}"' in source, name
+
+
+def test_the_pages_follow_from_what_was_measured() -> None:
+    stale = [path.name for path, text in pages(MEASURED, PRICES).items() if path.read_text("utf-8") != text]
+    assert stale == [], "run make cost"
+
+
+def test_alarms_are_counted_by_the_metrics_that_they_look_at() -> None:
+    one = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "Errors"}}
+    share = {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Properties": {"Metrics": [{"MetricStat": {}}] * 2 + [{"Expression": ""}]},
+    }
+    size = read_template({"Resources": {"One": one, "Share": share}})
+    assert (size.alarms, size.alarm_metrics, size.secrets) == (2, 3, 0)
