@@ -1,4 +1,4 @@
-"""Write what is derived from the code: the JSON Schema, docs/pipeline-documents.md and docs/errors.md.
+"""Write what is derived from the code: the JSON Schema and the pages of documents, errors, commands and metrics.
 
 Usage: .venv/bin/python -m tools.generate_docs [--check]
 
@@ -20,6 +20,7 @@ from pydantic_core import PydanticUndefined
 
 from tools.commands_page import commands_page
 from tools.error_page import error_page
+from tools.metrics_page import metrics_page
 from video_production.pipelines import provider_limits as limits
 from video_production.pipelines.documents import LOCAL_BUCKET, PipelineDocument, StorageConfig
 from video_production.pipelines.examples import EXAMPLES
@@ -32,6 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE_PATH = ROOT / "docs" / "pipeline-documents.md"
 COMMANDS_PATH = ROOT / "docs" / "commands.md"
 ERRORS_PATH = ROOT / "docs" / "errors.md"
+METRICS_PATH = ROOT / "docs" / "metrics.md"
 
 _HEAD = """\
 # Pipeline documents
@@ -100,6 +102,7 @@ def generated() -> dict[Path, str]:
         PAGE_PATH: page(),
         ERRORS_PATH: error_page(),
         COMMANDS_PATH: commands_page(),
+        METRICS_PATH: metrics_page(),
     }
 
 

@@ -132,7 +132,7 @@ class Drawing:
             bar = Box(middle - width * 0.3, height, middle + width * 0.3, plot.bottom)
             self._draw.rectangle(_fine(bar), fill=_color(series, index))
             self._write(_short(series.total), (middle, height - 4), box, size=12, bold=True, anchor="ms")
-            self._write(series.label, (middle, box.bottom - 2), box, size=12, anchor="ms")
+            self._write(series.label, (middle, box.bottom - 5), box, size=12, anchor="ms")
 
     def _graph(self, widget: Widget, every: Sequence[Series], box: Box) -> None:
         legend = self._legend(every, box)
