@@ -22,7 +22,7 @@ from stacks.video_production_stack import VideoProductionStack
 from tools.bundles import Target
 from video_production.errors import OperatorError
 
-__all__ = ["add_environment", "main", "synthesise"]
+__all__ = ["add_environment", "context_of_checkout", "main", "synthesise"]
 
 _CDK_JSON = Path(__file__).resolve().parent.parent / "cdk.json"
 
@@ -30,7 +30,7 @@ _CDK_JSON = Path(__file__).resolve().parent.parent / "cdk.json"
 def main() -> int:
     """Synthesise the environment that was chosen; wrong settings are told without a traceback."""
     by_command_line = "CDK_CONTEXT_JSON" in os.environ
-    app = cdk.App(context=None if by_command_line else _context_of_checkout())
+    app = cdk.App(context=None if by_command_line else context_of_checkout())
     try:
         add_environment(app)
     except (SettingsError, OperatorError) as error:
@@ -45,13 +45,13 @@ def synthesise(folder: Path, chosen: Mapping[str, Any], assets: Assets | None = 
 
     `chosen` is laid over the context of `cdk.json`. Returns the template. Raises SettingsError and OperatorError.
     """
-    app = cdk.App(context={**_context_of_checkout(), **chosen}, outdir=str(folder))
+    app = cdk.App(context={**context_of_checkout(), **chosen}, outdir=str(folder))
     stack = add_environment(app, assets)
     app.synth()
-    return folder / stack.template_file
+    return folder / str(stack.template_file)
 
 
-def _context_of_checkout() -> dict[str, Any]:
+def context_of_checkout() -> dict[str, Any]:
     """The context of `cdk.json`, which only the CDK's command line reads by itself."""
     context: dict[str, Any] = json.loads(_CDK_JSON.read_text())["context"]
     return context

@@ -81,7 +81,7 @@ class Doors(Construct):
         )
         rule.add_target(targets.LambdaFunction(sweeper.live, retry_attempts=0, max_event_age=_SWEEP_EVERY))
         # A sweep that failed is not repeated: the next one does the same.
-        lambda_.CfnEventInvokeConfig(
+        config = lambda_.CfnEventInvokeConfig(
             self,
             "SweepOnce",
             function_name=sweeper.function.function_name,
@@ -89,6 +89,7 @@ class Doors(Construct):
             maximum_retry_attempts=0,
             maximum_event_age_in_seconds=int(_SWEEP_EVERY.to_seconds()),
         )
+        config.node.add_dependency(sweeper.live)
         return rule
 
     def _tell_failed_merges(self, functions: Functions, failed_merges: QueuePair) -> None:

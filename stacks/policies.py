@@ -66,11 +66,12 @@ class ServiceRole(Construct):
 
 
 def acknowledge(construct: IConstruct, reasons: Mapping[str, str]) -> None:
-    """Acknowledge findings of cdk-nag on one construct: id of the finding → why it is as it should be."""
+    """Acknowledge findings on one construct: id of the finding, as cdk-nag or the CDK names it → why it is right."""
     for rule, reason in reasons.items():
         if not reason:
             raise ValueError(f"{construct.node.path}: {rule} needs a reason.")
-        cdk.Validations.of(construct).acknowledge(cdk.Acknowledgment(id=rule, reason=reason))
+        id = f"AwsSolutions::{rule}" if rule.startswith("AwsSolutions-") else rule
+        cdk.Validations.of(construct).acknowledge(cdk.Acknowledgment(id=id, reason=reason))
 
 
 def _as_printed(scope: Construct, arn: str) -> str:

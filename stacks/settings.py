@@ -207,10 +207,10 @@ class EnvironmentSettings(_Section):
     )
     architecture: Literal["x86_64", "arm64"] = Field(default="arm64", description="'x86_64' or 'arm64'")
     memory: Annotated[dict[str, _Megabytes], _keys_of(tuple(ROLES), "function")] = Field(
-        default={}, description="megabytes per function, whole numbers from 128 to 10240"
+        default={}, description="a whole number of megabytes from 128 to 10240"
     )
     reserved_concurrency: Annotated[dict[str, _Concurrency], _keys_of(tuple(ROLES), "function")] = Field(
-        default={}, description="simultaneous invocations per function, whole numbers from 1 to 10000"
+        default={}, description="a whole number from 1 to 10000"
     )
     callback_hosts: tuple[HostName, ...] = Field(
         default=(), description="a list of host names that callbacks may be sent to, without https:// and path"

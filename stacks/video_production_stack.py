@@ -34,7 +34,6 @@ class VideoProductionStack(cdk.Stack):
             env=cdk.Environment(region=settings.region),
             description=f"Jiki video production, {settings.environment}",
             tags={"Project": "jiki-video", "Component": "video-production", "Environment": settings.environment},
-            termination_protection=settings.tables.deletion_protection,
         )
         self.names = names
         self.settings = settings

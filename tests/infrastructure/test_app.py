@@ -1,0 +1,44 @@
+"""The CDK app as the CDK's command line starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stacks.application import add_environment, context_of_checkout
+from stacks.settings import SettingsError
+from tests.infrastructure.synthesised import CHECKOUT
+
+
+def test_wrong_settings_are_told_in_sentences_without_a_traceback() -> None:
+    overrides = {"log_level": "LOUD", "vpc": {"kind": "new"}}
+    context = {**context_of_checkout(), "environment": "staging", "overrides": json.dumps(overrides)}
+    environment = {**os.environ, "CDK_CONTEXT_JSON": json.dumps(context)}
+    app = subprocess.run(
+        [sys.executable, "app.py"], cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert app.returncode == 1
+    assert app.stderr.splitlines() == [
+        "Settings of 'staging': vpc.zones is missing; it must be a list of 1 to 3 availability zones.",
+        "Settings of 'staging': log_level is \"LOUD\"; it must be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'.",
+    ]
+
+
+def test_packages_are_made_for_lambda_or_for_this_machine(tmp_path: Path) -> None:
+    import aws_cdk as cdk
+
+    app = cdk.App(context={**context_of_checkout(), "bundle_for": "windows"}, outdir=str(tmp_path))
+    with pytest.raises(SettingsError, match="bundle_for is 'windows'; it must be 'lambda' or 'local'"):
+        add_environment(app)
+
+
+def test_the_cdk_starts_the_app_of_the_checkout() -> None:
+    configuration = json.loads((CHECKOUT / "cdk.json").read_text())
+    assert configuration["app"] == ".venv/bin/python app.py"
+    assert (CHECKOUT / "app.py").is_file()
+    assert configuration["versionReporting"] is False

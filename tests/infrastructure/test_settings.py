@@ -1,0 +1,164 @@
+"""Settings: what `cdk.json` says, what may be laid over it, and what is told when it can't be right."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from stacks.settings import SettingsError, read_settings
+from video_production.settings import ENVIRONMENTS
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def environments() -> Mapping[str, Any]:
+    found: Mapping[str, Any] = json.loads((CHECKOUT / "cdk.json").read_text())["context"]["environments"]
+    return found
+
+
+def problems(environments: Any, environment: str = "staging", overrides: Any = None) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as refused:
+        read_settings(environments, environment, overrides)
+    return refused.value.problems
+
+
+def test_cdk_json_has_the_three_environments_and_no_other(environments: Mapping[str, Any]) -> None:
+    assert tuple(environments) == ENVIRONMENTS
+    for environment in ENVIRONMENTS:
+        assert read_settings(environments, environment).environment == environment
+
+
+def test_development_is_meant_when_nothing_is_said(environments: Mapping[str, Any]) -> None:
+    assert read_settings(environments).environment == "development"
+
+
+def test_the_buckets_exist_beforehand(environments: Mapping[str, Any]) -> None:
+    buckets = [read_settings(environments, environment).bucket for environment in ENVIRONMENTS]
+    assert [bucket.name for bucket in buckets] == ["jiki-videos-dev", "jiki-videos-staging", "jiki-videos-production"]
+    assert not any(bucket.create for bucket in buckets)
+
+
+def test_overrides_change_what_they_name_and_nothing_else(environments: Mapping[str, Any]) -> None:
+    before = read_settings(environments, "production")
+    after = read_settings(environments, "production", '{"bucket": {"create": true}, "log_level": "ERROR"}')
+    assert (after.bucket.name, after.bucket.create, after.log_level) == (before.bucket.name, True, "ERROR")
+    assert after.tables == before.tables
+    assert after.provider("elevenlabs") == before.provider("elevenlabs")
+
+
+def test_a_provider_can_be_replaced_by_a_stand_in(environments: Mapping[str, Any]) -> None:
+    overrides = {"providers": {"elevenlabs": {"mode": "draft", "base_url": "http://127.0.0.1:1234"}}}
+    options = read_settings(environments, "development", overrides).provider("elevenlabs")
+    assert (options.mode, options.base_url, options.poll_limit) == ("draft", "http://127.0.0.1:1234", 60)
+
+
+def test_settings_are_frozen(environments: Mapping[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        read_settings(environments).region = "eu-west-1"
+
+
+@pytest.mark.parametrize(
+    ("interval", "limit", "deadline", "rounds"),
+    [(10, 60, None, 60), (10, 60, 300, 30), (10, 60, 6000, 60), (60, 60, 30, 1)],
+)
+def test_the_deadline_shortens_the_number_of_rounds(
+    environments: Mapping[str, Any], interval: float, limit: int, deadline: float | None, rounds: int
+) -> None:
+    options = {"poll_interval_seconds": interval, "poll_limit": limit, "poll_deadline_seconds": deadline}
+    settings = read_settings(environments, "staging", {"providers": {"elevenlabs": options}})
+    assert settings.provider("elevenlabs").rounds == rounds
+
+
+def test_an_unknown_environment_is_one_sentence(environments: Mapping[str, Any]) -> None:
+    assert problems(environments, "prod") == (
+        "There is no environment 'prod'; there are development, staging and production.",
+    )
+
+
+def test_an_environment_that_cdk_json_lacks_is_one_sentence() -> None:
+    sentence = "cdk.json: context.environments lacks an object with the settings of 'staging'."
+    assert problems({}) == problems(None) == (sentence,)
+
+
+@pytest.mark.parametrize("overrides", ["{", "[]", "5", 5])
+def test_overrides_that_are_no_object_are_one_sentence(environments: Mapping[str, Any], overrides: Any) -> None:
+    [sentence] = problems(environments, overrides=overrides)
+    assert sentence.startswith("overrides must be a JSON object, such as")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        ({"architecture": "mips"}, "architecture is \"mips\"; it must be 'x86_64' or 'arm64'."),
+        ({"bucket": {"name": "Videos"}}, 'bucket.name is "Videos"; it must be a bucket name: 3 to 63 lower-case'),
+        ({"bucket": {"create": "yes"}}, 'bucket.create is "yes"; it must be true (the stack creates the bucket) or'),
+        ({"bucket": {"make": True}}, "bucket.make is not a setting; there are name, create, versioning"),
+        ({"alarm_email": "nobody"}, 'alarm_email is "nobody"; it must be null or the e-mail address'),
+        ({"regoin": "eu-west-1"}, "regoin is not a setting; there are region, bucket"),
+        ({"region": "Ireland"}, "region is \"Ireland\"; it must be an AWS region, such as 'us-east-1'."),
+        (
+            {"callback_hosts": ["https://x.org/"]},
+            'callback_hosts.0 is "https://x.org/"; it must be a list of host names',
+        ),
+        ({"callback_hosts": ["169.254.169.254"]}, 'callback_hosts.0 is "169.254.169.254"; it must be a list of host'),
+        ({"memory": {"murger": 3008}}, "memory: 'murger' is no function; there are merger, audio_mixer"),
+        ({"memory": {"merger": 20000}}, "memory.merger is 20000; it must be a whole number of megabytes from 128 to"),
+        (
+            {"memory": {"merger": True}},
+            "memory.merger is true; it must be a whole number of megabytes from 128 to 10240",
+        ),
+        ({"reserved_concurrency": {"merger": 0}}, "reserved_concurrency.merger is 0; it must be a whole number from 1"),
+        ({"providers": {"heygen": {}}}, "providers: 'heygen' is no provider; there are elevenlabs."),
+        ({"providers": {"elevenlabs": {"mode": "draft"}}}, "providers.elevenlabs: mode 'draft' needs base_url"),
+        (
+            {"providers": {"elevenlabs": {"base_url": "http://api.example.com"}}},
+            "providers.elevenlabs.base_url is \"http://api.example.com\"; it must be '' (the provider's own",
+        ),
+        (
+            {"providers": {"elevenlabs": {"submit_budget_seconds": 280}}},
+            "providers.elevenlabs.submit_budget_seconds is 280; it must be a number from 10 to 270.",
+        ),
+        (
+            {"tables": {"removal": "keep"}},
+            "tables.removal is \"keep\"; it must be 'retain' (they outlive the stack) or",
+        ),
+        ({"daily_spend_alarm_usd": 0}, "daily_spend_alarm_usd is 0; it must be a number of US dollars above 0."),
+        ({"vpc": {"zones": ["us-east-1a"]}}, "vpc is {"),
+        ({"vpc": {"kind": "new", "zones": []}}, "vpc.zones is []; it must be a list of 1 to 3 availability zones."),
+        ({"vpc": {"kind": "new"}}, "vpc.zones is missing; it must be a list of 1 to 3 availability zones."),
+        ({"vpc": {"kind": "new", "zones": ["eu-west-1a"]}}, "vpc.zones: 'eu-west-1a' does not lie in us-east-1."),
+        (
+            {"vpc": {"kind": "new", "zones": ["us-east-1a"], "nat_gateways": 2}},
+            "vpc: nat_gateways must not be larger than the number of zones.",
+        ),
+        (
+            {
+                "vpc": {
+                    "kind": "existing",
+                    "id": "main",
+                    "zones": ["us-east-1a"],
+                    "private_subnets": ["subnet-12345678"],
+                }
+            },
+            'vpc.id is "main"; it must be a VPC\'s id, such as',
+        ),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence_that_says_what_is_allowed(
+    environments: Mapping[str, Any], overrides: Any, sentence: str
+) -> None:
+    [problem] = problems(environments, overrides=overrides)
+    assert problem.startswith(f"Settings of 'staging': {sentence}")
+    assert problem.endswith(".")
+    assert "\n" not in problem
+
+
+def test_every_problem_is_told_at_once(environments: Mapping[str, Any]) -> None:
+    found = problems(environments, overrides={"region": None, "architecture": "mips", "bucket": {"name": ""}})
+    assert len(found) == 3
