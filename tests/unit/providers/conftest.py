@@ -24,7 +24,7 @@ def provider() -> Iterator[Provider]:
             behave = served.script.pop(0) if len(served.script) > 1 else served.script[0]
             behave(self)
 
-        do_GET = do_POST = handle_request  # noqa: N815 - the names that the base class calls
+        do_GET = do_POST = do_PATCH = do_DELETE = handle_request  # noqa: N815 - the names that the base class calls
 
         def log_message(self, *args: object) -> None: ...
 

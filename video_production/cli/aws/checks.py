@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from video_production.cli.aws.connection import Connection, Identity, deploy_command, find_stack, sign_in
 from video_production.cli.aws.operating_checks import alarms, dead_letters, mail, quotas, throttled
@@ -161,23 +162,24 @@ def _bucket(connection: Connection) -> Iterator[Finding]:
 
 def _secrets(connection: Connection) -> Iterator[Finding]:
     """Whether each has a value; which one is not asked."""
-    names = connection.names
+    names, client = connection.names, connection.client("secretsmanager")
     for provider in PROVIDERS:
         advice = (
             f"aws secretsmanager put-secret-value --secret-id {names.secret(provider)} --secret-string YOUR_API_KEY"
         )
-        yield _secret(connection, names.secret(provider), broken, f"no voice can be made until: {advice}")
+        yield _secret(connection, client, names.secret(provider), broken, f"no voice can be made until: {advice}")
         advice = f"./jiki-video webhooks register{connection.place.option}"
         without = f"finished jobs are noticed by asking; to be told of them: {advice}"
-        yield _secret(connection, names.webhook_secret(provider), note, without)
+        yield _secret(connection, client, names.webhook_secret(provider), note, without)
     advice = (
         f"aws secretsmanager put-secret-value --secret-id {names.callback_secret} --secret-string A_LONG_RANDOM_TEXT"
     )
-    yield _secret(connection, names.callback_secret, note, f"merges with a callback_url need it: {advice}")
+    yield _secret(connection, client, names.callback_secret, note, f"merges with a callback_url need it: {advice}")
 
 
-def _secret(connection: Connection, name: str, unless: Callable[[str, str, str], Finding], advice: str) -> Finding:
-    client = connection.client("secretsmanager")
+def _secret(
+    connection: Connection, client: Any, name: str, unless: Callable[[str, str, str], Finding], advice: str
+) -> Finding:
     try:
         found = client.describe_secret(SecretId=name)
     except client.exceptions.ResourceNotFoundException:
