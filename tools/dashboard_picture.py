@@ -2,9 +2,10 @@
 
 Usage: .venv/bin/python -m tools.dashboard_picture TEMPLATE PICTURE
 
-TEMPLATE is a CloudFormation template with one dashboard, such as `cdk.out/….template.json`. What is drawn where, its
-titles, labels and alarm lines come from the template; the numbers are invented (`tools/dashboard/samples.py`). The
-picture carries the list of its widgets as the PNG text `widgets`, so that a test can compare it with the template.
+TEMPLATE is a CloudFormation template with one dashboard. What is drawn where, its titles, labels and alarm lines come
+from it; the numbers are invented (`tools/dashboard/samples.py`). The picture carries the list of its widgets as the PNG
+text `widgets`, so that a test can compare it with the template. After `make synth`, docs/images/dashboard.png is drawn
+from `cdk.out/production/jiki-video-production-production.template.json`.
 """
 
 from __future__ import annotations

@@ -75,7 +75,8 @@ def _overlap(a: Widget, b: Widget) -> bool:
 
 
 def test_the_picture_of_the_docs_shows_the_widgets_of_the_template(dashboard: Dashboard) -> None:
-    assert widgets_in(PICTURE) == [widget.place for widget in dashboard.widgets]
+    shown = widgets_in(PICTURE)
+    assert shown == [widget.place for widget in dashboard.widgets], "draw it anew: tools/dashboard_picture.py"
 
 
 def test_a_picture_of_another_dashboard_would_be_noticed(dashboard: Dashboard, tmp_path: Path) -> None:

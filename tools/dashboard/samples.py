@@ -20,7 +20,7 @@ _ENDS_AT = 14
 _VALUES = {
     "node_type": ("generate-voiceover", "merge-videos", "mix-audio"),
     "operation": ("submit", "check", "download"),
-    "method": ("splice", "splice-inband", "reencode-some", "reencode-all"),
+    "method": ("reencode-some", "reencode-all"),
 }
 """What searches find, by the dimension that they make lines of."""
 
@@ -75,10 +75,8 @@ _SAMPLES = {
     "ProviderRefusals": Sample("rare", 1, times=3),
     "MayHaveBeenPaid": _ONCE,
     "OrphanPaidJobs": _NEVER,
-    "VideosMerged splice": Sample("busy", 7),
-    "VideosMerged splice-inband": Sample("busy", 1.2),
-    "VideosMerged reencode-some": Sample("busy", 3),
-    "VideosMerged reencode-all": Sample("busy", 0.8),
+    "VideosMerged reencode-some": Sample("busy", 10.4),
+    "VideosMerged reencode-all": Sample("busy", 3),
     "BytesRead": Sample("busy", 2.6e9),
     "BytesWritten": Sample("busy", 1.9e9),
     "TmpPercent merger": Sample("level", 37, 12),
