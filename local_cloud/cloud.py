@@ -25,6 +25,7 @@ from local_cloud.machines import machine_definitions
 from local_cloud.sandbox.sandbox import Outcome
 from local_cloud.stand_in import StandIn
 from local_cloud.state import CloudInfo, FileLock, StateFolder
+from local_cloud.subscription import subscribe
 from local_cloud.tables import KEY_NAMES, TABLES
 from video_production.errors import OperatorError
 from video_production.settings import PROVIDERS
@@ -38,6 +39,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 DRAFT_KEY = "draft-key"
 """What the stand-ins take for a valid API key."""
 CALLBACK_SECRET = "local-callback-secret"
+WEBHOOK_SECRET = "local-webhook-secret"
 LOG_LIMIT = 1 << 20
 """Bytes from which cloud.log starts anew."""
 
@@ -48,13 +50,15 @@ class CloudOptions:
 
     `live` maps a provider to its API key; every other provider is a stand-in. `prewarm` names the roles whose sandboxes
     are started ahead. `checkout` holds the functions, the library and the state machines. `speed` makes schedules and
-    the waits between asynchronous attempts that much shorter.
+    the waits between asynchronous attempts that much shorter. With `webhooks`, stand-ins report ended jobs to the HTTP
+    API; else they are only asked.
     """
 
     live: Mapping[str, str] = field(default_factory=dict)
     prewarm: tuple[str, ...] = ()
     checkout: Path = CHECKOUT
     speed: float = 1.0
+    webhooks: bool = False
 
 
 class LocalCloud:
@@ -105,11 +109,8 @@ def _start_parts(state: StateFolder, options: CloudOptions, parts: ExitStack) ->
     store.load(tables)
     s3 = DiskS3(state.s3, ACCESS_KEY, SECRET_KEY).serve("127.0.0.1", 0)
     parts.callback(s3.close)
-    for name, value in _secrets(options.live).items():
-        backend.create_secret(name, value)
-
     endpoints = Endpoints(server.url, s3.url, {name: each.url() for name, each in stand_ins.items()})
-    table = functions(endpoints, frozenset(options.live))
+    table = functions(endpoints, frozenset(options.live), webhooks=options.webhooks)
     backend.create_functions(table.values())
     for name, definition in machine_definitions(options.checkout / "workflows", table).items():
         backend.create_machine(name, definition)
@@ -123,6 +124,8 @@ def _start_parts(state: StateFolder, options: CloudOptions, parts: ExitStack) ->
     parts.callback(host.close)
     parts.callback(opened.shut)
     endpoints = replace(endpoints, api=opened.api_url(api))
+    for name, value in _secrets(endpoints, options).items():
+        backend.create_secret(name, value)
 
     gateway = Gateway(backend.moto_app(), store, journal, KEY_NAMES)
     server.open(gateway)
@@ -133,11 +136,16 @@ def _start_parts(state: StateFolder, options: CloudOptions, parts: ExitStack) ->
     return CloudInfo(os.getpid(), endpoints, tuple(options.live))
 
 
-def _secrets(live: Mapping[str, str]) -> dict[str, str]:
-    """The secrets by name. Callbacks and webhooks are signed with a fixed word: nothing here can be reached from
-    outside."""
-    keys = {NAMES.secret(provider): live.get(provider, DRAFT_KEY) for provider in PROVIDERS}
-    return {**keys, NAMES.callback_secret: CALLBACK_SECRET}
+def _secrets(endpoints: Endpoints, options: CloudOptions) -> dict[str, str]:
+    """The secrets by name. Where nobody chose one it is a fixed word: nothing here can be reached from outside."""
+    secrets = {NAMES.callback_secret: CALLBACK_SECRET}
+    for provider in PROVIDERS:
+        secrets[NAMES.secret(provider)] = options.live.get(provider, DRAFT_KEY)
+        stand_in = endpoints.stand_ins.get(provider)
+        secrets[NAMES.webhook_secret(provider)] = (
+            subscribe(provider, stand_in, DRAFT_KEY, endpoints.api) if options.webhooks and stand_in else WEBHOOK_SECRET
+        )
+    return secrets
 
 
 def _invoker(host: LambdaHost) -> Invoke:

@@ -70,9 +70,12 @@ def queue_url(endpoints: Endpoints, name: str) -> str:
     return f"{endpoints.aws}/{ACCOUNT}/{name}"
 
 
-def functions(endpoints: Endpoints, live: frozenset[str] = frozenset()) -> dict[str, Function]:
-    """Role → function. `live` names the providers that are the real ones; the others are stand-ins."""
-    environment = {**_aws(endpoints), **_settings(endpoints), **_elevenlabs(endpoints, "elevenlabs" in live)}
+def functions(
+    endpoints: Endpoints, live: frozenset[str] = frozenset(), *, webhooks: bool = False
+) -> dict[str, Function]:
+    """Role → function. `live` names the providers that are the real ones; the others are stand-ins, which report by
+    webhook where `webhooks` says so."""
+    environment = {**_aws(endpoints), **_settings(endpoints), **_elevenlabs(endpoints, "elevenlabs" in live, webhooks)}
     media = max(2, (os.cpu_count() or 2) // 2)
     return {
         role.name: Function(
@@ -112,7 +115,7 @@ def _settings(endpoints: Endpoints) -> dict[str, str]:
     }
 
 
-def _elevenlabs(endpoints: Endpoints, live: bool) -> dict[str, str]:
+def _elevenlabs(endpoints: Endpoints, live: bool, webhooks: bool) -> dict[str, str]:
     always = {
         "ELEVENLABS_SECRET": NAMES.secret("elevenlabs"),
         "ELEVENLABS_WEBHOOK_SECRET": NAMES.webhook_secret("elevenlabs"),
@@ -123,6 +126,7 @@ def _elevenlabs(endpoints: Endpoints, live: bool) -> dict[str, str]:
     return {
         **always,
         "ELEVENLABS_MODE": "draft",
+        "ELEVENLABS_WEBHOOKS": "on" if webhooks else "off",
         "ELEVENLABS_BASE_URL": endpoints.stand_ins.get("elevenlabs", ""),
         "ELEVENLABS_POLL_INTERVAL_SECONDS": "1",
         "ELEVENLABS_POLL_LIMIT": "120",

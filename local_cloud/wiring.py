@@ -19,7 +19,7 @@ from moto.sqs.models import sqs_backends
 from local_cloud.functions import ACCOUNT, NAMES, REGION, Function, machine_arn
 from video_production.settings import PROVIDERS
 
-__all__ = ["create_api", "create_queues", "create_rules"]
+__all__ = ["construct", "create_api", "create_queues", "create_rules"]
 
 MAX_RECEIVES = 5
 """Deliveries of a message before it goes to the dead-letter queue."""
@@ -87,7 +87,7 @@ def create_rules(functions: Mapping[str, Function]) -> None:
 
 def create_api(functions: Mapping[str, Function]) -> str:
     """The HTTP API: webhooks for everybody, starting a pipeline for whoever has a key. Returns its id."""
-    api = _construct(
+    api = construct(
         apigatewayv2_backends[ACCOUNT][REGION].create_api, name=f"jiki-video-{NAMES.environment}", protocol_type="HTTP"
     )
     limits = {"throttlingRateLimit": REQUESTS_PER_SECOND, "throttlingBurstLimit": BURST}
@@ -97,18 +97,18 @@ def create_api(functions: Mapping[str, Function]) -> str:
         ("POST /pipelines/{id}/executions", "pipeline_starter", "AWS_IAM"),
     )
     for key, role, authorization in routes:
-        integration = _construct(
+        integration = construct(
             api.create_integration,
             integration_type="AWS_PROXY",
             integration_uri=functions[role].arn,
             payload_format_version="2.0",
         )
         target = f"integrations/{integration.id}"
-        _construct(api.create_route, route_key=key, authorization_type=authorization, target=target)
+        construct(api.create_route, route_key=key, authorization_type=authorization, target=target)
     return str(api.api_id)
 
 
-def _construct(create: Callable[..., Any], **given: Any) -> Any:
+def construct(create: Callable[..., Any], **given: Any) -> Any:
     """Call one of moto's methods that want every parameter named; those that are not given are None."""
     return create(**{name: given.get(name) for name in inspect.signature(create).parameters})
 

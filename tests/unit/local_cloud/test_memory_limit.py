@@ -31,7 +31,7 @@ GREEDY = """
     import subprocess, sys, time
     def handler(event, context):
         if event == "child":
-            subprocess.run([sys.executable, "-c", "import time; x = bytearray(400_000_000); time.sleep(20)"], check=True)
+            subprocess.run([sys.executable, "-c", "import time; x = bytearray(400 << 20); time.sleep(9)"], check=True)
         elif event:
             x = bytearray(event * 1_000_000)
             time.sleep(1)
