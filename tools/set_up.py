@@ -4,7 +4,7 @@ Usage: python3 tools/set_up.py demo|deploy|test
 
     demo    the command line and the local cloud, in `.venv`
     deploy  the AWS CDK in `.venv`, its command line in `node_modules`, the functions' packages in `.venv/wheels`
-    test    all of it, and what the tests need
+    test    all of it, and what the tests need; Ruby for its examples where Debian's apt-get may install it
 
 Runs with the standard library alone. Does nothing when no lock file has changed. Needs the network only when one has.
 """
@@ -42,6 +42,8 @@ FFMPEG_LOCK = Path("layers/ffmpeg/ffmpeg.lock")
 WHEELS = Path(".venv/wheels")
 """Where the wheels of the functions' packages are kept, one folder per architecture and one for this machine."""
 NODE_LOCK = Path("package-lock.json")
+RUBY = ("ruby", "ruby-aws-sdk-core", "ruby-aws-sigv4", "ruby-webrick")
+"""Debian's packages for the Ruby examples."""
 
 
 class SetUpError(Exception):
@@ -75,6 +77,8 @@ def _steps(profile: str) -> Iterator[Callable[[], int]]:
         yield _fetch_wheels
     if not _stamped(ROOT / "node_modules" / ".installed", NODE_LOCK):
         yield _install_node_modules
+    if profile == "test" and not (VENV / ".ruby").exists():
+        yield _try_ruby
 
 
 def _stamped(stamp: Path, *locks: Path) -> bool:
@@ -193,6 +197,32 @@ def _install_node_modules() -> int:
     _run("installing the CDK's command line", [*command, "--loglevel", "error"], PATH=path)
     (ROOT / "node_modules" / ".installed").write_text(_digest(NODE_LOCK))
     return 0
+
+
+# Ruby, in which some examples are written: no package index of ours has it, so it comes from Debian
+
+
+def _try_ruby() -> int:
+    """Install Ruby and the gems of the examples where that is possible; else say so once. Their tests then skip."""
+    loads = ["ruby", "-e", "require 'aws-sdk-core'; require 'aws-sigv4'; require 'webrick'"]
+    if not shutil.which("ruby") or subprocess.run(loads, capture_output=True, check=False).returncode:
+        apt = ["apt-get", "install", "--yes", "--no-install-recommends", *RUBY]
+        problem = _why_no_apt()
+        if not problem:
+            print(f"Setting up: installing {', '.join(RUBY)} from Debian …", flush=True)
+            variables = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+            done = subprocess.run(apt, env=variables, capture_output=True, text=True, check=False)
+            problem = "" if done.returncode == 0 else "apt-get could not install it"
+        if problem:
+            print(f"The Ruby examples will not be tested: {problem}. By hand: {' '.join(apt)}", flush=True)
+    (VENV / ".ruby").touch()
+    return 0
+
+
+def _why_no_apt() -> str:
+    if not shutil.which("apt-get"):
+        return "Ruby with its gems is missing, and this is not Debian"
+    return "" if os.geteuid() == 0 else "Ruby with its gems is missing, and only root can install it"
 
 
 def _run(purpose: str, command: list[str], **variables: str) -> None:
