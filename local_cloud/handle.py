@@ -241,6 +241,7 @@ def exports(endpoints: Endpoints) -> dict[str, str]:
         "FAILED_MERGES_QUEUE_URL": queue_url(endpoints, NAMES.failed_merges_queue),
         **{f"{name.upper()}_QUEUE_URL": queue_url(endpoints, NAMES.provider_queue(name)) for name in PROVIDERS},
         "API_URL": endpoints.api,
+        "CALLBACK_SECRET": NAMES.callback_secret,
         **{f"{role.upper()}_FUNCTION": NAMES.function(role) for role in ROLES},
         **{f"{provider.upper()}_BASE_URL": url for provider, url in endpoints.stand_ins.items()},
     }

@@ -17,13 +17,12 @@ import requests
 from local_cloud.handle import CloudHandle, exports
 from tests.e2e.lab import CHECKOUT, Lab
 from tests.unit.media.clips import make_clip
-from video_production.settings import EVENT_SOURCE, LOCAL, Names
+from video_production.settings import EVENT_SOURCE, LOCAL
 
 EXAMPLES = CHECKOUT / "examples" / "integration"
 BUCKET = "clips-of-a-caller"
 CLIPS = [f"s3://{BUCKET}/one.mp4", f"s3://{BUCKET}/two.mp4"]
 LANGUAGES = {"python": [sys.executable], "ruby": ["ruby", "-W:no-deprecated"]}
-NAMES = Names(LOCAL)
 MADE = ("voice", "scene")
 """The nodes of the lesson that are made."""
 
@@ -60,7 +59,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
             cloud.client("s3").upload_file(str(clip), BUCKET, f"{name}.mp4")
         queues = {language: _subscribe(cloud, f"events-for-{language}") for language in LANGUAGES}
         assert lab.run("produce", "lesson/pipeline.json").returncode == 0
-        own = {"PATH": os.environ["PATH"], "HOME": str(lab.root), "CALLBACK_SECRET": NAMES.callback_secret}
+        own = {"PATH": os.environ["PATH"], "HOME": str(lab.root)}
         yield Desk(lab, cloud, {**own, **exports(cloud.endpoints)}, queues)
 
 
