@@ -83,6 +83,7 @@ def retry(
             plan = _plan_of_retry(here, workspace, nodes, node)
             yield plan
             _ask(plan, agree)
+            yield {"event": "publishing"}
         workspace.asking.retry(pipeline_id, node)
         yield from follow(workspace, pipeline_id, path, download=download)
 
@@ -116,9 +117,9 @@ def follow(
     """
     reasons = reasons or {}
     pipeline, nodes = _load(workspace, pipeline_id)
-    yield started(pipeline, nodes)
     kept = {node.id for node in nodes.values() if node.status == NodeStatus.COMPLETED}
     workspace.asking.run(pipeline_id)
+    yield started(pipeline, nodes)  # only now: whoever stops watching from here on is told that it goes on
     seen: dict[str, tuple[Any, ...]] = {}
     began = quiet_since = clock()
     while True:
