@@ -122,6 +122,7 @@ class ProviderRefused(ProviderError):
 
     `retry_after` is the number of seconds after which the same request may be sent again; None means never by itself.
     `fallback` names another way of buying the same take which the provider module knows (ElevenLabs: "timed").
+    `account`: the fault is the account's or its key's, not the request's.
     """
 
     def __init__(
@@ -133,10 +134,12 @@ class ProviderRefused(ProviderError):
         http_status: int | None = None,
         retry_after: float | None = None,
         fallback: str | None = None,
+        account: bool = False,
     ) -> None:
         super().__init__(message, provider=provider, code=code, http_status=http_status)
         self.retry_after = retry_after
         self.fallback = fallback
+        self.account = account
 
 
 class ProviderAmbiguous(ProviderError):

@@ -64,12 +64,14 @@ class Answer:
 class Explanation:
     """What a provider's error answer means: one sentence for a person, the provider's own code.
 
-    `understood` is false where the provider gave no code that its module knows.
+    `understood` is false where the provider gave no code that its module knows. `account` tells that the account or its
+    key is at fault: no request of it would be accepted.
     """
 
     message: str
     code: str = ""
     understood: bool = False
+    account: bool = False
 
 
 Explain = Callable[[int, bytes], Explanation]
@@ -171,6 +173,7 @@ class ProviderHttp:
             code=explanation.code,
             http_status=answer.status,
             retry_after=self._retry_after(answer) if answer.status == 429 else None,
+            account=explanation.account,
         )
 
     def free_request(

@@ -6,6 +6,7 @@ It may run any number of times at once: every step is a conditional write, and S
 from __future__ import annotations
 
 import json
+import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from video_production.errors import NotFound, TransientError
+from video_production.errors import NotFound, RequestError, TransientError
 from video_production.metrics import Report, unreported
 from video_production.nodes.endings import watch
 from video_production.nodes.model import Desired, Node, NodeStatus, Outcome, Pipeline
@@ -27,6 +28,7 @@ from video_production.scheduling.watching import next_watcher, start_watcher
 __all__ = ["OutcomeStatus", "Scheduler"]
 
 OutcomeStatus = Literal["completed", "failed", "cancelled"]
+_log = logging.getLogger(__name__)
 _MAX_RESTARTS = 5
 
 
@@ -59,6 +61,23 @@ class Scheduler:
         self.clock = clock
         self.new_id = new_id
 
+    def take(self, message: Mapping[str, Any]) -> OutcomeStatus | None:
+        """Do what a message asks for: `{pipeline_id}`, with `{node_id, process_uuid, failure}` when the node machine
+        reports a failure, or EventBridge's event of an execution that ended without success.
+
+        Raises what `advance` raises, and RequestError for anything else.
+        """
+        if EndedExecution.is_event(message):
+            return self.clean_up(EndedExecution.from_event(message))
+        pipeline_id = message.get("pipeline_id")
+        if not isinstance(pipeline_id, str):
+            raise RequestError("The event lacks pipeline_id.")
+        if "failure" in message:
+            failure = Failure.from_event(message["failure"])
+            _log.warning("node %s failed: %s", message.get("node_id"), failure.error_type)
+            self.fail(Claim.from_event(message), failure)
+        return self.advance(pipeline_id)
+
     def advance(self, pipeline_id: str) -> OutcomeStatus | None:
         """Claim and start every ready node, announce what ended; return the outcome once there is one.
 
@@ -90,17 +109,20 @@ class Scheduler:
         """Row 11: end a node whose work ended badly. False when the claim is no longer current."""
         return self.nodes.fail(claim, failure.message, failure.error_type)
 
-    def clean_up(self, execution: EndedExecution) -> None:
+    def clean_up(self, execution: EndedExecution) -> OutcomeStatus | None:
         """Do what an execution that ended without success could not do itself, then move its pipeline on.
 
         A node that is still its own fails; a pipeline that is still under way gets another watcher, unless several
         died already. Raises what `advance` raises.
         """
+        _log.error("execution %s of pipeline %s did not succeed", execution.name, execution.pipeline_id)
         self.report("CouldNotSettle")
         if execution.claim:
             self.fail(execution.claim, execution.failure)
-        if self.advance(execution.pipeline_id) is None and execution.claim is None:
+        outcome = self.advance(execution.pipeline_id)
+        if outcome is None and execution.claim is None:
             self._watch_again(execution)
+        return outcome
 
     def _watch_again(self, execution: EndedExecution) -> None:
         pipeline = self.nodes.pipeline(execution.pipeline_id)

@@ -101,6 +101,7 @@ class Buyer:
         self.remaining = remaining
         self.clock = clock
         self.new_id = new_id
+        self.report = report
         self.follower = Follower(
             provider, takes, remaining=remaining, alert=alert, report=report, clock=clock, sleep=sleep
         )
@@ -261,6 +262,8 @@ class Buyer:
 
     def _refused(self, wanted: Wanted, take: Take, attempt: TakeAttempt, refusal: ProviderRefused) -> Step:
         delay = 0.0 if refusal.fallback else refusal.retry_after
+        if refusal.account and not refusal.fallback:
+            self.report("AccountRefusals", provider=self.provider.name)
         self.takes.refuse(
             take,
             attempt.id,

@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -435,3 +436,42 @@ def tls(certificate: Path) -> Iterator[tuple[str, Path, list[bytes]]]:
     socket.create_connection(("127.0.0.1", port)).close()
     thread.join()
     listener.close()
+
+
+class TestMetrics:
+    @pytest.fixture
+    def counted(self) -> list[tuple[str, dict[str, str]]]:
+        return []
+
+    @pytest.fixture
+    def measured(self, counted: list[tuple[str, dict[str, str]]]) -> ProviderHttp:
+        def report(name: str, value: float = 1, **dimensions: str) -> None:
+            assert value >= 0
+            counted.append((name, dimensions))
+
+        return ProviderHttp("acme", "Acme", jitter=lambda: 0.0, sleep=lambda seconds: None, report=report)
+
+    @pytest.mark.parametrize(
+        ("behaviour", "extra"),
+        [(reply(200), []), (reply(404), []), (reply(429), ["RateLimited"]), (reply(503), ["ProviderErrors"])],
+    )
+    def test_every_request_is_counted_and_what_became_of_it(
+        self, measured: ProviderHttp, provider: Provider, counted: list[Any], behaviour: Any, extra: list[str]
+    ) -> None:
+        provider.answers(behaviour)
+        with suppress(ProviderRefused, ProviderAmbiguous):
+            pay(measured, provider.url)
+        assert [name for name, _ in counted] == ["ProviderCalls", "ProviderLatency", *extra]
+        assert dict(counted)["ProviderLatency"] == {"provider": "acme", "operation": "submit"}
+
+    def test_no_answer_is_an_error(self, measured: ProviderHttp, provider: Provider, counted: list[Any]) -> None:
+        provider.answers(hang_up)
+        with pytest.raises(ProviderAmbiguous):
+            pay(measured, provider.url)
+        assert [name for name, _ in counted] == ["ProviderCalls", "ProviderLatency", "ProviderErrors"]
+
+    def test_every_repetition_counts(self, measured: ProviderHttp, provider: Provider, counted: list[Any]) -> None:
+        provider.answers(reply(503), reply(200))
+        measured.free_request(provider.url, explain=explain, operation="check")
+        assert [name for name, _ in counted].count("ProviderCalls") == 2
+        assert dict(counted)["ProviderLatency"]["operation"] == "check"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -463,3 +464,31 @@ def test_only_what_is_undecided_can_be_resolved(stage: Stage) -> None:
     submitted(stage)
     with pytest.raises(RequestError, match="There is nothing to resolve: this result is submitted"):
         stage.takes.release(stage.take(), "ada", "why not")
+
+
+# Metrics
+
+
+@pytest.mark.parametrize(
+    ("changes", "reports"),
+    [
+        ({}, ["ProviderRefusals"]),
+        ({"account": True}, ["AccountRefusals", "ProviderRefusals"]),
+        ({"account": True, "fallback": "timed"}, ["ProviderRefusals"]),
+        ({"account": True, "code": "not_sent"}, ["AccountRefusals"]),
+        ({"code": "not_sent", "retry_after": 1.0}, []),
+    ],
+)
+def test_refusals_are_counted_by_whose_fault_they_are(
+    stage: Stage, changes: dict[str, object], reports: list[str]
+) -> None:
+    seen: list[str] = []
+
+    def report(name: str, value: float = 1, **dimensions: str) -> None:
+        seen.append(name)
+
+    stage.takes.report = report
+    stage.provider.answers = [ProviderRefused("No.", provider="obedient", **changes)]  # type: ignore[arg-type]
+    with suppress(ProviderRefused):
+        stage.buyer(report=report).submit(stage.claim())
+    assert seen == reports

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -116,3 +117,16 @@ def test_only_allowed_hosts_are_called_over_https(url: str) -> None:
 
 def test_an_allowed_host_is_fine() -> None:
     check_callback_url("https://app.example.com/merged?x=1", HOSTS)
+
+
+def test_nobody_is_called_when_no_time_is_left(receiver: Receiver) -> None:
+    with pytest.raises(TransientError, match="no time was left"):
+        post_callback(receiver.url, {}, hosts=HOSTS, secret="s", until=time.monotonic() + 0.5)
+    assert receiver.got == []
+
+
+def test_a_receiver_that_stumbles_is_not_asked_again_when_the_time_is_over(receiver: Receiver) -> None:
+    receiver.statuses = [503]
+    with pytest.raises(TransientError, match="status 503"):
+        post_callback(receiver.url, {}, hosts=HOSTS, secret="s", until=time.monotonic() + 2.5)
+    assert len(receiver.got) == 1

@@ -21,6 +21,7 @@ from video_production.errors import (
     ProviderJobFailed,
     ProviderRefused,
     ProviderUnreachable,
+    SecretMissing,
     TransientError,
     VideoProductionError,
 )
@@ -134,7 +135,13 @@ class ElevenLabs:
         except (OperatorError, TransientError) as error:
             # Raised before the request alone (the API key, room on the disk): what fails after it is ambiguous.
             wait = _HICCUP_SECONDS if isinstance(error, TransientError) else None
-            raise ProviderRefused(str(error), provider=self.name, code="not_sent", retry_after=wait) from error
+            raise ProviderRefused(
+                str(error),
+                provider=self.name,
+                code="not_sent",
+                retry_after=wait,
+                account=isinstance(error, SecretMissing),
+            ) from error
         except OSError as error:
             raise self._http.ambiguous(f"its answer could not be kept: {error.strerror}") from error
 

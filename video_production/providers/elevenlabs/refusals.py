@@ -31,6 +31,13 @@ _KEY = "ElevenLabs refused the API key. Set the secret '{secret}' to a valid key
 _CREDIT = "The ElevenLabs account is out of credit ({said}). Top it up and retry."
 _PLAN = "The ElevenLabs plan does not include this ({said}). Upgrade the plan or change the node's config, and retry."
 _PERMISSION = "The ElevenLabs API key lacks a permission ({said}). Give it to the key and retry."
+_BLOCKED = (
+    "ElevenLabs has blocked the account for unusual activity ({said}). Use a paid plan or ask ElevenLabs' support, and "
+    "retry."
+)
+_FORBIDDEN = "ElevenLabs forbids this request to the account or its API key ({said}). Allow it there and retry."
+_OF_THE_ACCOUNT = frozenset({_KEY, _CREDIT, _PLAN, _PERMISSION, _BLOCKED, _FORBIDDEN})
+"""What only the owner of the account can mend, whatever is asked for."""
 _VOICE = "Voice '{voice}' does not exist in this ElevenLabs account; choose another voiceId."
 _MODEL = "Model '{model}' can't speak at ElevenLabs ({said}); choose another modelId."
 _TOO_LONG = "The script is too long for model '{model}' ({said}); shorten it, split it, or choose another modelId."
@@ -68,8 +75,7 @@ _BY_CODE: Mapping[str, str] = {
     "needs_authorization": _KEY,
     "invalid_authorization_header": _KEY,
     "unauthorized": _KEY,
-    "detected_unusual_activity": "ElevenLabs has blocked the account for unusual activity ({said}). Use a paid plan or "
-    "ask ElevenLabs' support, and retry.",
+    "detected_unusual_activity": _BLOCKED,
     "insufficient_credits": _CREDIT,
     "quota_exceeded": _CREDIT,
     "paid_plan_required": _PLAN,
@@ -99,7 +105,7 @@ _BY_STATUS: Mapping[int, str] = {
     400: _INVALID,
     401: _KEY,
     402: _CREDIT,
-    403: "ElevenLabs forbids this request to the account or its API key ({said}). Allow it there and retry.",
+    403: _FORBIDDEN,
     404: "ElevenLabs does not know what was asked for ({said}); check the node's voiceId and modelId.",
     409: _CONFLICT,
     413: _TOO_LONG,
@@ -144,7 +150,8 @@ def explain(status: int, content: bytes, subject: Subject) -> Explanation:
         secret=subject.secret,
         said=_quotable(said, subject.key) or f"HTTP {status}",
     )
-    return Explanation(message, code or next(iter(words), ""), understood=bool(known))
+    account = template in _OF_THE_ACCOUNT
+    return Explanation(message, code or next(iter(words), ""), understood=bool(known), account=account)
 
 
 def failure_sentence(reason: str, said: str, subject: Subject) -> str:

@@ -160,3 +160,24 @@ def test_a_failed_job_says_why_and_that_it_is_not_charged(reason: str, said: str
 def test_non_text_words_are_passed_over() -> None:
     body: dict[str, Any] = {"detail": {"code": 7, "status": ["x"], "message": {"a": 1}}}
     assert explain(400, json.dumps(body).encode(), SUBJECT).code == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "account"),
+    [
+        (401, "invalid_api_key", True),
+        (401, "quota_exceeded", True),
+        (402, "insufficient_credits", True),
+        (402, "paid_plan_required", True),
+        (403, "insufficient_permissions", True),
+        (401, "detected_unusual_activity", True),
+        (403, "", True),
+        (403, "voice_access_denied", False),
+        (404, "voice_not_found", False),
+        (400, "text_too_long", False),
+        (429, "rate_limit_exceeded", False),
+    ],
+)
+def test_what_only_the_accounts_owner_can_mend_is_told_apart(status: int, code: str, account: bool) -> None:
+    content = json.dumps({"detail": {"code": code, "message": "No."}} if code else {}).encode()
+    assert explain(status, content, Subject("secret")).account is account
