@@ -157,7 +157,7 @@ class Functions(Construct):
 
 
 def _consume(around: Surroundings, queue: str) -> Allow:
-    actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
+    actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
     return Allow(actions, [around.arn("sqs", queue)])
 
 

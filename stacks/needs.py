@@ -19,10 +19,13 @@ from video_production.settings import EVENT_SOURCE, PROVIDERS, Names
 __all__ = ["Needs", "Surroundings", "needs_of"]
 
 _TAKES_FOLDER = "takes"
+_NODES = "*/nodes/*"
+_NODE_KEYS = "The key of what a node makes holds the pipeline, the node and the claim."
 _WEBHOOK_RECORDS = "webhook#*"
 _EVENT_BUS = "default"
 _READ = ("s3:GetObject",)
 _WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
+_TAG = ("s3:PutObjectTagging",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ def _merger(around: Surroundings) -> Needs:
         (
             around.table(names.nodes_table, "GetItem", "UpdateItem"),
             *around.readable(),
+            around.objects(_TAG, _NODES, _NODE_KEYS),
             around.objects(_WRITE, "*", "A direct caller names the key of the merged video."),
             Allow(_WRITE, [bought], effect=iam.Effect.DENY),  # a direct caller must not replace what was bought
             around.secret(names.callback_secret),
@@ -113,13 +117,13 @@ def _audio_mixer(around: Surroundings) -> Needs:
         (
             around.table(names.nodes_table, "GetItem", "UpdateItem"),
             *around.readable(),
-            around.objects(_WRITE, "*/nodes/*", "The key holds the pipeline, the node and the claim."),
+            around.objects((*_WRITE, *_TAG), _NODES, _NODE_KEYS),
         ),
     )
 
 
-def _buyer(around: Surroundings, provider: str) -> Needs:
-    """What the submitter and the poller of a provider have in common."""
+def _buyer(around: Surroundings, provider: str, *on_nodes: str) -> Needs:
+    """What the submitter and the poller of a provider have in common; `on_nodes` are actions on the node table."""
     names = around.names
     return Needs(
         {
@@ -128,7 +132,7 @@ def _buyer(around: Surroundings, provider: str) -> Needs:
             **_provider_variables(around, provider),
         },
         (
-            around.table(names.nodes_table, "GetItem", "UpdateItem", "ConditionCheckItem"),
+            around.table(names.nodes_table, *on_nodes),
             around.table(names.takes_table, "GetItem", "UpdateItem", "PutItem"),
             *around.readable(),
             around.objects(_WRITE, f"{_TAKES_FOLDER}/*", "The key holds the purchase and its attempt."),
@@ -138,11 +142,13 @@ def _buyer(around: Surroundings, provider: str) -> Needs:
 
 
 def _elevenlabs_submitter(around: Surroundings) -> Needs:
-    return _buyer(around, "elevenlabs")
+    return _buyer(around, "elevenlabs", "GetItem", "UpdateItem", "ConditionCheckItem")
 
 
 def _elevenlabs_poller(around: Surroundings) -> Needs:
-    needs, queue = _buyer(around, "elevenlabs"), around.names.scheduling_queue
+    """Without ConditionCheckItem it can't write the intent to buy, so nothing is ever bought from here."""
+    needs = _buyer(around, "elevenlabs", "GetItem", "UpdateItem")
+    queue = around.names.scheduling_queue
     return Needs(
         {**needs.variables, "SCHEDULING_QUEUE_URL": around.queue_urls[queue]},
         (*needs.allowed, around.send(queue)),

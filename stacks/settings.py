@@ -68,7 +68,10 @@ Zone = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
 
 
 class Bucket(_Section):
-    """The video bucket."""
+    """The video bucket. Lifecycle rules only count for one that the stack creates.
+
+    What expires is gone for good: a pipeline that is changed later than that is to be made anew with `--fresh`.
+    """
 
     name: BucketName = Field(description="a bucket name: 3 to 63 lower-case letters, digits, dots and hyphens")
     create: bool = Field(default=False, description="true (the stack creates the bucket) or false (it exists already)")

@@ -8,11 +8,9 @@ from constructs import Construct
 
 from stacks.policies import acknowledge
 from stacks.settings import Bucket
+from video_production.settings import INTERMEDIATE_TAG
 
-__all__ = ["INTERMEDIATE_TAG", "VideoBucket"]
-
-INTERMEDIATE_TAG = ("jiki-video", "intermediate")
-"""The tag of objects that are made on the way to a final video."""
+__all__ = ["VideoBucket"]
 
 
 class VideoBucket(Construct):

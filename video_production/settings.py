@@ -17,6 +17,7 @@ __all__ = [
     "ACTIVE_INDEX",
     "ENVIRONMENTS",
     "EVENT_SOURCE",
+    "INTERMEDIATE_TAG",
     "LOCAL",
     "OPEN_INDEX",
     "PROVIDERS",
@@ -42,6 +43,9 @@ ACTIVE_INDEX = "active"
 """The sparse index of the node table: pipelines under way, by `active` and `pipeline_id`."""
 OPEN_INDEX = "open"
 """The sparse index of the take table: paid jobs under way, by `open` (the provider) and `open_since` (Unix seconds)."""
+
+INTERMEDIATE_TAG = ("jiki-video", "intermediate")
+"""The tag of objects made on the way to a pipeline's final video; the bucket may let them expire."""
 
 Mode = Literal["live", "draft"]
 

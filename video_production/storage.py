@@ -7,11 +7,12 @@ work next time (TransientError).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import boto3
 from botocore.config import Config
@@ -24,6 +25,9 @@ __all__ = ["CHUNK", "S3Location", "Storage", "StoredObject", "parse_s3_url", "tr
 CHUNK = 1 << 20
 PART = 8 << 20
 """Multipart part size in bytes; S3 wants at least 5 MiB for every part but the last."""
+
+Tags = Sequence[tuple[str, str]]
+"""Object tags, name and value: by them a bucket's lifecycle rules know what may expire."""
 
 _DENIED = {"AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled"}
 _FULL = "InsufficientStorage"
@@ -109,7 +113,7 @@ class Storage:
         self.bytes_read += size
         return StoredObject(bucket, key, size, digest.hexdigest(), answer["ETag"])
 
-    def upload(self, path: Path, bucket: str, key: str, content_type: str) -> StoredObject:
+    def upload(self, path: Path, bucket: str, key: str, content_type: str, tags: Tags = ()) -> StoredObject:
         """Stream a local file into an object; the object appears whole or not at all."""
 
         def chunks() -> Iterator[bytes]:
@@ -117,14 +121,15 @@ class Storage:
                 while chunk := file.read(CHUNK):
                     yield chunk
 
-        return self.put(chunks(), bucket, key, content_type)
+        return self.put(chunks(), bucket, key, content_type, tags)
 
-    def put(self, chunks: Iterable[bytes], bucket: str, key: str, content_type: str) -> StoredObject:
+    def put(self, chunks: Iterable[bytes], bucket: str, key: str, content_type: str, tags: Tags = ()) -> StoredObject:
         """Stream chunks into an object: one PUT when they fit a part, else a multipart upload (aborted on error)."""
         digest, size, buffer, etag = hashlib.sha256(), 0, bytearray(), ""
         upload_id: str | None = None
         parts: list[dict[str, Any]] = []
         target = {"Bucket": bucket, "Key": key}
+        described = {"ContentType": content_type, **({"Tagging": urlencode(tags)} if tags else {})}
 
         def send_part() -> None:
             number = len(parts) + 1
@@ -140,12 +145,12 @@ class Storage:
                     buffer += chunk
                     if len(buffer) >= PART:
                         if upload_id is None:
-                            upload = self.client.create_multipart_upload(**target, ContentType=content_type)
+                            upload = self.client.create_multipart_upload(**target, **described)
                             upload_id = upload["UploadId"]
                         send_part()
                 if upload_id is None:
                     etag = self.client.put_object(
-                        **target, Body=bytes(buffer), ContentType=content_type, Metadata={"sha256": digest.hexdigest()}
+                        **target, **described, Body=bytes(buffer), Metadata={"sha256": digest.hexdigest()}
                     )["ETag"]
                 else:
                     if buffer:
@@ -160,8 +165,8 @@ class Storage:
         self.bytes_written += size
         return StoredObject(bucket, key, size, digest.hexdigest(), etag)
 
-    def put_bytes(self, content: bytes, bucket: str, key: str, content_type: str) -> StoredObject:
-        return self.put([content], bucket, key, content_type)
+    def put_bytes(self, content: bytes, bucket: str, key: str, content_type: str, tags: Tags = ()) -> StoredObject:
+        return self.put([content], bucket, key, content_type, tags)
 
 
 @contextmanager

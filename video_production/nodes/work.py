@@ -15,6 +15,7 @@ from video_production.errors import Cancelled, Superseded
 from video_production.media.captions import Cue, read_captions, to_srt, to_vtt
 from video_production.nodes.model import Captions, Desired, Node, Output, Pipeline
 from video_production.nodes.table import Claim, NodeTable
+from video_production.settings import INTERMEDIATE_TAG
 from video_production.storage import Storage
 
 __all__ = ["Input", "NodeWork"]
@@ -100,12 +101,13 @@ class NodeWork:
         folder = f"{self.pipeline.prefix}{self.claim.pipeline_id}/nodes/{self.node.id}/{self.claim.process_uuid}/"
         stem = "video.draft" if draft else "video"
         bucket = self.pipeline.bucket
+        tags = () if self.node.id == self.pipeline.final_node else (INTERMEDIATE_TAG,)
         captions = None
         if cues:
             captions = Captions(srt=f"{folder}{stem}.srt", vtt=f"{folder}{stem}.vtt")
-            self.storage.put_bytes(to_srt(cues), bucket, captions.srt, _CONTENT_TYPES[".srt"])
-            self.storage.put_bytes(to_vtt(cues), bucket, captions.vtt, _CONTENT_TYPES[".vtt"])
-        stored = self.storage.upload(video, bucket, f"{folder}{stem}.mp4", _CONTENT_TYPES[".mp4"])
+            self.storage.put_bytes(to_srt(cues), bucket, captions.srt, _CONTENT_TYPES[".srt"], tags)
+            self.storage.put_bytes(to_vtt(cues), bucket, captions.vtt, _CONTENT_TYPES[".vtt"], tags)
+        stored = self.storage.upload(video, bucket, f"{folder}{stem}.mp4", _CONTENT_TYPES[".mp4"], tags)
         output = Output(
             type="video",
             s3_key=stored.key,
