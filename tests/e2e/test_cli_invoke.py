@@ -55,6 +55,24 @@ def test_the_scheduler_tells_how_a_pipeline_ended(desk: Lab) -> None:
     assert _invoke(desk, "scheduler") == {"outcome": "completed"}
 
 
+def test_the_starter_answers_that_a_finished_pipeline_needs_nothing(desk: Lab) -> None:
+    answer = _invoke(desk, "pipeline_starter")
+    assert isinstance(answer, dict)
+    body = json.loads(answer["body"])
+    assert (answer["statusCode"], body["pipeline_id"], body["status"]) == (200, "binary-search", "completed")
+
+
+def test_the_sweeper_and_the_error_callback_find_nothing_to_do(desk: Lab) -> None:
+    assert _invoke(desk, "sweeper") == {"pipelines": 0, "jobs": 0, "complete": True}
+    assert _invoke(desk, "error_callback") == {"batchItemFailures": []}
+
+
+def test_the_receiver_believes_no_webhook_without_a_good_signature(desk: Lab) -> None:
+    done = desk.run("invoke", "webhook_receiver", "--event", str(EVENTS / "webhook_receiver.json"))
+    assert json.loads(done.stdout)["statusCode"] in (401, 503)
+    assert done.returncode in (1, 2)
+
+
 @pytest.mark.parametrize("role", ["audio_mixer", "elevenlabs_submitter", "elevenlabs_poller"])
 def test_a_function_lets_go_of_a_node_that_has_moved_on(desk: Lab, role: str) -> None:
     answer = _invoke(desk, role)
