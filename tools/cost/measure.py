@@ -35,6 +35,7 @@ _REPORT = re.compile(
 )
 _READS = ("get", "head")
 _FREE = ("delete", "abort")
+_ENDS_WITHIN = 60.0
 _LOG_EVENT = 26
 """Bytes that CloudWatch Logs counts for each event beside its message."""
 
@@ -54,7 +55,7 @@ def measure(document: Path, folder: Path) -> Usage:
         started = time.monotonic()
         told = _produce(lesson / document.name, home)
         wall = time.monotonic() - started
-        machines = _machines(handle)
+        machines = _machines(handle.client("stepfunctions"))
         tables = read_tables(home / "journal.jsonl")
         return Usage(
             date=datetime.now(UTC).date().isoformat(),
@@ -90,12 +91,12 @@ def _produce(document: Path, home: Path) -> dict[str, Any]:
     return last
 
 
-def _machines(handle: CloudHandle) -> dict[str, int]:
+def _machines(states: Any) -> dict[str, int]:
     """Executions of both machines: state transitions, without those of waiting, and the rounds waited."""
-    states, found = handle.client("stepfunctions"), Counter[str]()
+    found = Counter[str]()
     for name in (NAMES.pipeline_machine, NAMES.node_machine):
         for execution in states.list_executions(stateMachineArn=machine_arn(name))["executions"]:
-            events = states.get_execution_history(executionArn=execution["executionArn"])["events"]
+            events = _history(states, execution["executionArn"])
             kinds = Counter(event["type"] for event in events)
             entered = Counter(
                 event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event
@@ -110,6 +111,17 @@ def _machines(handle: CloudHandle) -> dict[str, int]:
             found["jobs"] += polls > 0
             found["history_events"] += len(events)
     return dict(found)
+
+
+def _history(states: Any, execution: str) -> list[dict[str, Any]]:
+    """The events of an execution, once it has ended: the outcome is written before the last states are entered."""
+    until = time.monotonic() + _ENDS_WITHIN
+    while states.describe_execution(executionArn=execution)["status"] == "RUNNING":
+        if time.monotonic() > until:
+            raise RuntimeError(f"{execution} goes on although the lesson is made.")
+        time.sleep(0.1)
+    events: list[dict[str, Any]] = states.get_execution_history(executionArn=execution)["events"]
+    return events
 
 
 def _functions(handle: CloudHandle) -> Iterator[tuple[str, FunctionUse]]:
