@@ -5,6 +5,7 @@ import pytest
 
 from tools.commands_page import commands_page, undocumented
 from video_production.cli.commands import cli
+from video_production.settings import ROLES
 
 
 def test_every_command_and_option_is_explained() -> None:
@@ -26,3 +27,7 @@ def test_the_page_has_a_section_for_every_command() -> None:
 def test_the_overview_shortens_no_description() -> None:
     overview = commands_page().split("Commands:")[1].split("```")[0]
     assert "..." not in overview
+
+
+def test_the_help_of_invoke_names_every_function() -> None:
+    assert [role for role in ROLES if role not in (cli.commands["invoke"].help or "")] == []
