@@ -12,22 +12,29 @@ from tests.infrastructure.synthesised import VARIANTS, Template, synthesise_vari
 from video_production.settings import ENVIRONMENTS
 
 
+class Templates(dict[str, Template]):
+    """Every variant's template, synthesised when it is first asked for; the test processes share them."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def __missing__(self, variant: str) -> Template:
+        done = self.folder / f"{variant}.done"
+        with (self.folder / f"{variant}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                done.write_text(str(synthesise_variant(variant, self.folder / variant)))
+        self[variant] = Template.read(Path(done.read_text()))
+        return self[variant]
+
+
 @pytest.fixture(scope="session")
-def templates(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Mapping[str, Template]:
-    """Every variant's template. Whichever test process comes first synthesises them; the others wait and read."""
+def templates(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Templates:
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "templates"
     folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return {variant: Template.read(_template(variant, folder / variant)) for variant in VARIANTS}
-
-
-def _template(variant: str, folder: Path) -> Path:
-    done = folder / "template"
-    if not done.exists():
-        done.write_text(str(synthesise_variant(variant, folder)))
-    return Path(done.read_text())
+    return Templates(folder)
 
 
 @pytest.fixture(params=ENVIRONMENTS)
