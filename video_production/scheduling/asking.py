@@ -17,6 +17,7 @@ from video_production.takes.table import TakeTable
 __all__ = ["Asking", "Resolution", "Run"]
 
 Resolution = Literal["adopt", "pay-again", "give-up"]
+_LONGEST_ID = 64
 _UNDECIDED = (TakeState.UNKNOWN, TakeState.ABANDONED)
 
 
@@ -129,9 +130,10 @@ class Asking:
         return node
 
     def _pipeline(self, pipeline_id: str) -> Pipeline:
-        pipeline = self.nodes.pipeline(pipeline_id)
+        # Anything may come over HTTP; DynamoDB takes no key that is empty or longer than 2 KB.
+        pipeline = self.nodes.pipeline(pipeline_id) if 0 < len(pipeline_id) <= _LONGEST_ID else None
         if pipeline is None:
-            raise NotFound(f"There is no pipeline '{pipeline_id}'.")
+            raise NotFound(f"There is no pipeline '{pipeline_id[:_LONGEST_ID]}'.")
         return pipeline
 
     def _arn_of(self, execution: str) -> str:
