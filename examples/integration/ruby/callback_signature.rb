@@ -10,7 +10,7 @@ module CallbackSignature
   REPLAY_WINDOW = 300
 
   # Whether `header` (`t=<Unix seconds>,v1=<hex>`) signs exactly these bytes with `secret`, and is recent.
-  # `body` is the request's body as it came (in Rails `request.raw_post`): parsing it and writing it again changes bytes.
+  # `body` is the body as it came (in Rails `request.raw_post`): parsing it and writing it again changes bytes.
   def self.genuine?(body, header, secret, now: Time.now)
     fields = header.to_s.split(",").to_h { |field| field.split("=", 2).then { |name, value| [name, value.to_s] } }
     sent_at = fields["t"].to_s

@@ -26,7 +26,8 @@ class Receiver
   def initialize(port, secret)
     @arrived = Queue.new
     @seen = Set.new
-    @server = WEBrick::HTTPServer.new(BindAddress: "127.0.0.1", Port: port, AccessLog: [], Logger: WEBrick::Log.new(nil, 0))
+    quiet = { AccessLog: [], Logger: WEBrick::Log.new(nil, 0) }
+    @server = WEBrick::HTTPServer.new(BindAddress: "127.0.0.1", Port: port, **quiet)
     @port = @server.listeners.first.addr[1]
     @server.mount_proc("/callbacks/videos") do |request, response|
       genuine = CallbackSignature.genuine?(request.body.to_s, request[CallbackSignature::HEADER], secret)
@@ -62,8 +63,9 @@ def hand_over(input_videos, bucket, key, callback_url, process_uuid)
 end
 
 bucket, key, *input_videos = ARGV
-found = Aws::Requests.call(:secrets, "secretsmanager.GetSecretValue", { SecretId: ENV.fetch("CALLBACK_SECRET") }, version: "1.1")
-receiver = Receiver.new(ENV.fetch("CALLBACK_PORT", "0").to_i, found.fetch("SecretString"))
+asked = { SecretId: ENV.fetch("CALLBACK_SECRET") }
+secret = Aws::Requests.call(:secrets, "secretsmanager.GetSecretValue", asked, version: "1.1").fetch("SecretString")
+receiver = Receiver.new(ENV.fetch("CALLBACK_PORT", "0").to_i, secret)
 callback_url = ENV.fetch("CALLBACK_URL", "http://127.0.0.1:#{receiver.port}/callbacks/videos")
 hand_over(input_videos, bucket, key, callback_url, SecureRandom.uuid)
 callback = receiver.next_callback

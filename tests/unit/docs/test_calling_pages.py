@@ -150,3 +150,19 @@ def test_the_ruby_of_the_page_is_ruby(tmp_path: Path) -> None:
     (tmp_path / "snippet.rb").write_text(snippet)
     checked = subprocess.run(["ruby", "-wc", tmp_path / "snippet.rb"], capture_output=True, text=True, check=False)
     assert checked.stdout == "Syntax OK\n", checked.stderr
+
+
+@pytest.mark.skipif(shutil.which("ruby") is None, reason="Ruby is not installed")
+def test_the_options_for_rubys_sdk_exist() -> None:
+    """Every client of the SDK takes them; the core gem brings the one of STS along."""
+    page = (CHECKOUT / "docs" / "integration.md").read_text("utf-8")
+    options = re.findall(r"`((?:http_read_timeout|retry_limit): \d+)`", page)
+    assert len(options) == 2
+    program = f"""
+require "aws-sdk-core"
+known = {{ region: "us-east-1", credentials: Aws::Credentials.new("a", "b") }}
+config = Aws::STS::Client.new(**known, {", ".join(options)}).config
+puts [config.http_read_timeout, config.retry_limit].inspect
+"""
+    done = subprocess.run(["ruby", "-e", program], capture_output=True, text=True, check=False)
+    assert done.stdout == "[960, 0]\n", done.stderr
