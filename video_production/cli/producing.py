@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from video_production.nodes.model import Desired, Node, NodeStatus, Pipeline
 from video_production.pipelines.documents import PipelineDocument
 from video_production.pipelines.validation import load_valid_document, resolve
 from video_production.scheduling.publishing import Publication, compare
+from video_production.settings import ProviderSettings
 
 __all__ = ["follow", "produce", "retry", "wanted_pipeline"]
 
@@ -240,11 +242,12 @@ def _plan(
     publication = compare(nodes, wanted, pipeline, known, fresh=fresh)
     done = {id for id in publication.reused if known[id].status == NodeStatus.COMPLETED}
     make = [node for node in nodes if node.type != "asset" and node.id not in done]
-    mode = _mode(here, make)
+    settings = cache(here.provider)
+    mode = _mode(make, settings)
     bought = Estimate()
     if mode == "live":
         inputs = {node.id: node for node in nodes}
-        bought = estimate(make, inputs, before, workspace.storage, here.provider)
+        bought = estimate(make, inputs, before, workspace.storage, settings)
     return planned(mode, [node.id for node in make], bought)
 
 
@@ -252,19 +255,20 @@ def _plan_of_retry(here: Site, workspace: Workspace, nodes: dict[str, Node], nod
     asked = [node for node in nodes.values() if node.id == node_id]
     waiting = [node for node in nodes.values() if node.type != "asset" and node.status == NodeStatus.PENDING]
     make = [*asked, *waiting]
-    mode = _mode(here, make)
+    settings = cache(here.provider)
+    mode = _mode(make, settings)
     bought = Estimate()
     if mode == "live":
         found = here.snapshot()
-        again = estimate(asked, nodes, found, workspace.storage, here.provider, asked="retry")
-        more = estimate(waiting, nodes, found, workspace.storage, here.provider)
+        again = estimate(asked, nodes, found, workspace.storage, settings, asked="retry")
+        more = estimate(waiting, nodes, found, workspace.storage, settings)
         bought = Estimate(again.purchases + more.purchases, again.unknown + more.unknown)
     return planned(mode, [node.id for node in make], bought)
 
 
-def _mode(here: Site, make: list[Node]) -> str:
+def _mode(make: list[Node], settings: Callable[[str], ProviderSettings]) -> str:
     """`live` as soon as one provider of these nodes is real; empty where no provider makes any of them."""
-    modes = {here.provider(name).mode for name in {str(node.provider) for node in buying_nodes(make)}}
+    modes = {settings(str(node.provider)).mode for node in buying_nodes(make)}
     return "live" if "live" in modes else "draft" if modes else ""
 
 

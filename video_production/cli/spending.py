@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from video_production.cli.workspace import Snapshot
+from video_production.errors import MediaError
 from video_production.nodes.model import Node
 from video_production.providers.elevenlabs import ElevenLabs
 from video_production.providers.interface import GenerationProvider, GenerationRequest, InputContent, Price
@@ -141,4 +142,9 @@ def _content(node: Node, storage: Storage) -> InputContent | None:
 
 
 def _text(content: bytes | None) -> str | None:
-    return None if content is None else content.decode("utf-8-sig")
+    if content is None:
+        return None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise MediaError("A script is not text in UTF-8, so nothing was started; save it as UTF-8.") from error
