@@ -1,6 +1,7 @@
 """Everything that we change in moto, in one place; `tests/unit/local_cloud/test_moto_patches.py` fails when moto moves.
 
-    LambdaFunction.invoke          runs our Lambda host instead of Docker; `Event` answers at once
+    LambdaFunction.invoke          runs our Lambda host instead of Docker; `Event` answers at once; the caller hears the
+                                   request id under which the function ran
     SQS queues                     messages are received, added and deleted one at a time: moto loses some otherwise;
                                    event source mappings are not served inside SendMessage
     EventBridge rules              deliver through our doors
@@ -32,6 +33,9 @@ from local_cloud.lambda_host import HostClosed
 from local_cloud.sandbox.sandbox import Outcome
 
 __all__ = ["Hooks", "installed", "prepare"]
+
+
+_REQUEST_ID = "x-amzn-requestid"
 
 
 class Hooks(Protocol):
@@ -101,6 +105,7 @@ def _leave_out_batch() -> None:
 def _replace_lambda(hooks: Hooks, undo: contextlib.ExitStack) -> None:
     from moto.awslambda.exceptions import LambdaClientError
     from moto.awslambda.models import LambdaFunction
+    from moto.awslambda.responses import LambdaResponse
 
     def run_now(function: Any, event: bytes, request_id: str) -> Outcome:
         try:
@@ -121,7 +126,7 @@ def _replace_lambda(hooks: Hooks, undo: contextlib.ExitStack) -> None:
         if kind == "DryRun":
             return b""
         request_id = str(uuid.uuid4())
-        response_headers["x-amzn-RequestId"] = request_id
+        response_headers[_REQUEST_ID] = request_id
         if kind == "Event":
             hooks.invoke_later(function, event, request_id)
             return b""
@@ -131,8 +136,14 @@ def _replace_lambda(hooks: Hooks, undo: contextlib.ExitStack) -> None:
         response_headers["x-amz-log-result"] = base64.b64encode(outcome.log_tail.encode()).decode()
         return outcome.payload
 
+    def keep_request_id(headers: dict[str, str], body: Any) -> Any:
+        own = {_REQUEST_ID: headers[_REQUEST_ID]} if _REQUEST_ID in headers else {}
+        headers, body = enrich(headers, body)
+        return {**headers, **own}, body
+
     _replace(LambdaFunction, "_invoke_lambda", run, undo)
     _replace(LambdaFunction, "invoke", serve, undo)
+    enrich = _replace(LambdaResponse, "_enrich_response", staticmethod(keep_request_id), undo)
 
 
 def _mend_queues(hooks: Hooks, undo: contextlib.ExitStack) -> None:

@@ -17,12 +17,19 @@ import json, os, time
 import boto3
 
 def handler(event, context):
+    if "do" not in event:
+        print("event", json.dumps(event))
     do = event.get("do", "echo")
     if do == "fail":
         raise ValueError("as told")
     if do == "sleep":
         print("sleeping")
         time.sleep(event["seconds"])
+    if do == "grow":
+        grown = bytearray(event["megabytes"] << 20)
+        time.sleep(5)
+    for record in event.get("Records", []):
+        time.sleep(json.loads(record["body"]).get("sleep", 0))
     if do == "write":
         boto3.client("dynamodb").put_item(TableName=os.environ["NODES_TABLE"], Item=event["item"])
     if do == "start":

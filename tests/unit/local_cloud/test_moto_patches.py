@@ -61,3 +61,39 @@ print("moto.ec2" in sys.modules, "moto.batch.exceptions" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "False True\n"
+
+
+def test_answers_get_their_request_id_in_the_method_that_we_wrap() -> None:
+    from moto.core.responses import BaseResponse
+
+    assert parameters(BaseResponse._enrich_response) == ["headers", "body"]
+    assert "self._enrich_response(headers, body)" in inspect.getsource(BaseResponse.call_action)
+
+
+def test_queues_are_used_through_the_methods_that_we_wrap() -> None:
+    from moto.sqs.models import Queue, SQSBackend
+
+    assert parameters(Queue.add_message) == ["self", "message"]
+    assert "self.lambda_event_source_mappings.items()" in inspect.getsource(Queue.add_message)
+    assert parameters(Queue.delete_message) == ["self", "receipt_handle"]
+    assert parameters(SQSBackend.receive_message)[1:] == [
+        "queue_name",
+        "count",
+        "wait_seconds_timeout",
+        "visibility_timeout",
+        "message_attribute_names",
+    ]
+    queue = Queue("q", "us-east-1", "123456789012")
+    with queue._messages_lock, queue._messages_lock:
+        assert queue._messages == []
+
+
+def test_events_and_executions_pass_the_methods_that_we_replace() -> None:
+    from moto.events.models import EventsBackend, Rule
+    from moto.stepfunctions.parser.backend import execution, execution_worker
+
+    assert parameters(Rule.send_to_targets) == ["self", "original_event", "transform_input"]
+    assert "rule.send_to_targets(event_msg)" in inspect.getsource(EventsBackend.put_events)
+    assert parameters(execution.BaseExecutionWorkerCommunication.terminated) == ["self"]
+    source = inspect.getsource(execution_worker.ExecutionWorker._execution_logic)
+    assert "self._execution_communication.terminated()" in source

@@ -31,7 +31,7 @@ def destination(kind: str, arn: str) -> dict[str, Any]:
 def test_the_record_of_a_failure_says_what_was_asked_and_what_came_of_it(doors: Any, moto: Any, functions: Any) -> None:
     failed = moto.queue("failed")
     moto.function("merger", fail, MaximumRetryAttempts=0, **destination("OnFailure", failed))
-    request_id = invoke("merger")["x-amzn-RequestId"]
+    request_id = invoke("merger")["x-amzn-requestid"]
     [record] = moto.receive("failed")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", record.pop("timestamp"))
     assert record == {
