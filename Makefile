@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help demo test test-kills bench-concat bench-imports layer bundles synth lint format lock clean
+.PHONY: help demo test test-kills test-e2e bench-concat cost bench-imports layer bundles synth lint format lock clean
 
 .PHONY: setup
 setup:
@@ -17,13 +17,19 @@ demo:  ## set up, produce the example lesson, print where the video lies
 	@./jiki-video produce examples/lesson/pipeline.yaml
 
 test: lint  ## set up, run every fast check and test
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not deployed"
 
 test-kills: setup  ## kill everything at every stage, for both ElevenLabs ways (some minutes)
 	@$(BIN)/python -m pytest -n 2 -m slow tests/e2e/test_killed.py
 
+test-e2e: setup  ## deploy the CDK app into an emulated AWS and make a video there (some minutes)
+	@$(BIN)/python -m pytest -x -s -m deployed tests/deployed
+
 bench-concat: setup  ## compare our merge with FFmpeg's concat on the example lesson's clips
 	@$(BIN)/python -m benchmarks.concat_table
+
+cost: setup  ## measure the example lesson and compute what it costs on AWS
+	@$(BIN)/python -m tools.cost
 
 bench-imports: setup  ## compare the functions' cold imports with `import boto3`
 	@$(BIN)/python -m benchmarks.cold_imports

@@ -44,14 +44,19 @@ class Cdk:
     logs: Path
     steps: list[Step] = field(default_factory=list)
 
+    def at(self, checkout: Path) -> Cdk:
+        """The same CLI for another checkout; what it runs is listed here too."""
+        return Cdk(checkout, self.program, self.endpoints, self.logs, self.steps)
+
     def bootstrap(self) -> Step:
         """Create what the CDK itself needs in the account."""
         # An app that does nothing: bootstrapping would run ours just to learn where it wants to go.
         return self._run("bootstrap", "bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", "")
 
     def synth(self, output: Path, environment: str, overrides: Mapping[str, Any]) -> Step:
-        """Write the cloud assembly of one environment to the folder `output`."""
-        context = ["--context", f"environment={environment}", "--context", f"overrides={json.dumps(overrides)}"]
+        """Write the cloud assembly of one environment to the folder `output`, with packages for this machine."""
+        given = {"environment": environment, "overrides": json.dumps(overrides), "bundle_for": "local"}
+        context = [word for name, value in given.items() for word in ("--context", f"{name}={value}")]
         return self._run(f"synth-{environment}", "synth", "--quiet", *context, "--output", str(output))
 
     def deploy(self, assembly: Path, *options: str) -> Step:

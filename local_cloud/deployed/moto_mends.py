@@ -1,8 +1,10 @@
 """Everything that we change in moto for deploying; `tests/deployed/test_moto_mends.py` fails when moto moves.
 
     CloudFormation's types      made through the API (`types/`) instead of moto's shortened ones; an unknown one fails
+    tags                        a stack's tags reach its resources
     ResourceMap.update/delete   in dependency order; what replaces a resource reaches everything that refers to it; what
                                 is gone goes last; DeletionPolicy and UpdateReplacePolicy count
+    UpdateTerminationProtection added; a protected stack can't be deleted
     Stack create/update/delete  what fails says which resource and why; exports follow an update
     Fn::Sub                     as CloudFormation does it (moto's makes `$` of `$$`)
     Lambda                      remembers the settings that moto drops; numbers versions once
@@ -128,7 +130,8 @@ def _use_types(ours: Mapping[str, type]) -> None:
         for name in [depends] if isinstance(depends, str) else depends:
             _ = resources_map[name]
         try:
-            return create(logical_id, resource_json, resources_map, account_id, region_name)
+            template = _with_stack_tags(resource_json, resources_map)
+            return create(logical_id, template, resources_map, account_id, region_name)
         except ResourceFailed:
             raise
         except Exception as error:
@@ -137,6 +140,23 @@ def _use_types(ours: Mapping[str, type]) -> None:
 
     parsing.resource_class_from_type = resource_class_from_type
     parsing.parse_and_create_resource = parse_and_create_resource
+
+
+def _with_stack_tags(template: dict[str, Any], resources: Any) -> dict[str, Any]:
+    """A resource's template with the tags of its stack, as CloudFormation adds them; its own ones win."""
+    from moto.cloudformation import parsing
+
+    kind = getattr(parsing.resource_class_from_type(template["Type"]), "resource_type", None)
+    tags = {key: value for key, value in resources.tags.items() if not key.startswith("aws:")}
+    if kind is None or not kind.tags or not tags:
+        return template
+    properties = template.get("Properties", {})
+    if kind.tags == "map":
+        return {**template, "Properties": {**properties, "Tags": {**tags, **properties.get("Tags", {})}}}
+    own = properties.get("Tags", [])
+    named = {tag["Key"] for tag in own}
+    added = [{"Key": key, "Value": value} for key, value in tags.items() if key not in named]
+    return {**template, "Properties": {**properties, "Tags": [*own, *added]}}
 
 
 class ResourceFailed(Exception):
@@ -227,7 +247,8 @@ def _change(resources: Any, name: str, former: Mapping[str, Any]) -> Any:
                 )
                 resources._parsed_resources[name] = changed or current
             return None
-        properties = copy.deepcopy(parsing.clean_json(wanted.get("Properties", {}), resources))
+        template = _with_stack_tags(wanted, resources)
+        properties = copy.deepcopy(parsing.clean_json(template.get("Properties", {}), resources))
         if properties == current.properties:
             return None
         kind: ResourceType = current.resource_type
@@ -283,7 +304,9 @@ class _Place:
 
 
 def _mend_stacks() -> None:
+    from moto.cloudformation.exceptions import ValidationError
     from moto.cloudformation.models import CloudFormationBackend, Event
+    from moto.cloudformation.responses import ActionResult, CloudFormationResponse
 
     create_stack, update_stack = CloudFormationBackend.create_stack, CloudFormationBackend.update_stack
     delete_stack, execute_change_set = CloudFormationBackend.delete_stack, CloudFormationBackend.execute_change_set
@@ -324,6 +347,8 @@ def _mend_stacks() -> None:
         stack = backend.get_stack(name)
         # A parameter that is to keep its value may never have been given one besides its default.
         given = [each for each in parameters if "ParameterValue" in each or each["ParameterKey"] in stack.parameters]
+        if tags is not None:
+            stack.resource_map.tags = dict(tags)
         try:
             update_stack(backend, name, template, role_arn, given, tags)
         except ResourceFailed as error:
@@ -353,6 +378,11 @@ def _mend_stacks() -> None:
         stack.output_map = stack._create_output_map()
         export(backend, stack)
 
+    def update_termination_protection(response: Any) -> Any:
+        stack = response.cloudformation_backend.get_stack(response._get_param("StackName"))
+        stack.enable_termination_protection = response._get_param("EnableTerminationProtection")
+        return ActionResult({"StackId": stack.stack_id})
+
     def export(backend: Any, stack: Any) -> None:
         for name in [name for name, each in backend.exports.items() if each.exporting_stack_id == stack.stack_id]:
             del backend.exports[name]
@@ -360,6 +390,10 @@ def _mend_stacks() -> None:
 
     def delete(backend: Any, name_or_stack_id: str) -> None:
         found = [s for s in backend.stacks.values() if name_or_stack_id in (s.name, s.stack_id)]
+        for stack in found:
+            if stack.enable_termination_protection:
+                why = f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
+                raise ValidationError(message=why)
         try:
             delete_stack(backend, name_or_stack_id)
         except ResourceFailed as error:
@@ -369,6 +403,7 @@ def _mend_stacks() -> None:
             for stack in found:
                 empty(stack)
 
+    CloudFormationResponse.update_termination_protection = update_termination_protection
     CloudFormationBackend.create_stack = create
     CloudFormationBackend.update_stack = update
     CloudFormationBackend.delete_stack = delete

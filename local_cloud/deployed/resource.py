@@ -12,7 +12,7 @@ import string
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 __all__ = ["Emulated", "Made", "Properties", "ResourceType", "document", "lower_keys", "tag_map", "tags_of"]
 
@@ -53,6 +53,8 @@ class ResourceType(ABC):
     replaced_by: ClassVar[frozenset[str]] = frozenset()
     """Properties whose change makes a new resource, besides the name (AWS: "Update requires: Replacement")."""
     always_replaced: ClassVar[bool] = False
+    tags: ClassVar[Literal["", "list", "map"]] = ""
+    """How its `Tags` are written, where it has any: CloudFormation adds the stack's."""
 
     def __init__(self, aws: Emulated) -> None:
         self.aws = aws

@@ -24,6 +24,7 @@ _DEFAULTS: dict[str, Any] = {
 
 class Function(ResourceType):
     type = "AWS::Lambda::Function"
+    tags = "list"
     name_property = "FunctionName"
     attributes = ("Arn",)
     replaced_by = frozenset({"PackageType"})
@@ -149,6 +150,7 @@ class Permission(ResourceType):
 
 class EventSourceMapping(ResourceType):
     type = "AWS::Lambda::EventSourceMapping"
+    tags = "list"
     attributes = ("Id", "EventSourceMappingArn")
     replaced_by = frozenset({"EventSourceArn"})
 

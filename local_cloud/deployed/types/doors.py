@@ -12,6 +12,7 @@ __all__ = ["TYPES"]
 
 class StateMachine(ResourceType):
     type = "AWS::StepFunctions::StateMachine"
+    tags = "list"
     name_property = "StateMachineName"
     name_limit = 80
     attributes = ("Arn", "Name")
@@ -49,6 +50,7 @@ def _machine(properties: Properties) -> dict[str, Any]:
 
 class Rule(ResourceType):
     type = "AWS::Events::Rule"
+    tags = "list"
     name_property = "Name"
     attributes = ("Arn",)
     replaced_by = frozenset({"EventBusName"})
@@ -104,6 +106,7 @@ class Schedule(ResourceType):
 
 class Api(ResourceType):
     type = "AWS::ApiGatewayV2::Api"
+    tags = "map"
     attributes = ("ApiId", "ApiEndpoint")
     replaced_by = frozenset({"ProtocolType"})
 
@@ -144,6 +147,7 @@ class _ApiPart(ResourceType):
 
 class Stage(_ApiPart):
     type = "AWS::ApiGatewayV2::Stage"
+    tags = "map"
     name_property = "StageName"
     kind, id_name = "stage", "StageName"
 

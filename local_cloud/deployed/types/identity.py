@@ -9,6 +9,7 @@ __all__ = ["TYPES"]
 
 class Role(ResourceType):
     type = "AWS::IAM::Role"
+    tags = "list"
     name_property = "RoleName"
     attributes = ("Arn", "RoleId")
     replaced_by = frozenset({"Path", "PermissionsBoundary"})
@@ -81,6 +82,7 @@ class Policy(ResourceType):
 
 class Secret(ResourceType):
     type = "AWS::SecretsManager::Secret"
+    tags = "list"
     name_property = "Name"
     name_limit = 512
     attributes = ("Id",)

@@ -11,6 +11,7 @@ __all__ = ["TYPES"]
 
 class LogGroup(ResourceType):
     type = "AWS::Logs::LogGroup"
+    tags = "list"
     name_property = "LogGroupName"
     name_limit = 512
     attributes = ("Arn",)
@@ -89,6 +90,7 @@ class LogsPolicy(ResourceType):
 
 class Alarm(ResourceType):
     type = "AWS::CloudWatch::Alarm"
+    tags = "list"
     name_property = "AlarmName"
     name_limit = 255
     attributes = ("Arn",)
@@ -151,6 +153,7 @@ class Dashboard(ResourceType):
 
 class Topic(ResourceType):
     type = "AWS::SNS::Topic"
+    tags = "list"
     name_property = "TopicName"
     name_limit = 256
     attributes = ("TopicArn", "TopicName")

@@ -14,6 +14,7 @@ __all__ = ["TYPES"]
 
 class Table(ResourceType):
     type = "AWS::DynamoDB::Table"
+    tags = "list"
     name_property = "TableName"
     name_limit = 255
     attributes = ("Arn", "StreamArn")
@@ -89,6 +90,7 @@ class Bucket(ResourceType):
     """In moto, where its settings can be looked at, and in the S3 on disk, which the functions use."""
 
     type = "AWS::S3::Bucket"
+    tags = "list"
     name_property = "BucketName"
     name_limit = 63
     attributes = ("Arn", "DomainName", "RegionalDomainName")
@@ -210,6 +212,7 @@ class BucketPolicy(ResourceType):
 
 class Queue(ResourceType):
     type = "AWS::SQS::Queue"
+    tags = "list"
     name_property = "QueueName"
     name_limit = 80
     attributes = ("Arn", "QueueName", "QueueUrl")

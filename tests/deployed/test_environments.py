@@ -1,0 +1,76 @@
+"""Environments side by side, and what outlives one that is destroyed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.deployed.inventory import changed, inventory
+from tests.deployed.site import BUCKETS, Environment, Site
+from video_production.errors import OperatorError
+from video_production.settings import ROLES
+
+CREATED = {"name": BUCKETS["staging"], "create": True}
+
+
+def test_two_environments_live_side_by_side(site: Site, development: Environment) -> None:
+    before = inventory(development.client)
+    staging = site.deploy("staging", bucket=CREATED)
+    differences = changed(before, inventory(development.client))
+    assert differences
+    assert not [name for name in differences if "development" in name]
+    assert staging.function("merger")["Environment"]["Variables"]["JIKI_ENVIRONMENT"] == "staging"
+
+
+def test_an_environment_knows_nothing_of_the_other(site: Site, development: Environment) -> None:
+    staging = site.deploy("staging", bucket=CREATED)
+    for role in ROLES:
+        assert "development" not in str(staging.function(role)["Environment"])
+        assert "staging" not in str(development.function(role)["Environment"])
+    for name in (staging.names.pipeline_machine, staging.names.node_machine):
+        assert "development" not in staging.machine(name)["definition"]
+
+
+def test_a_created_bucket_is_private_encrypted_and_cleans_up(site: Site, development: Environment) -> None:
+    staging = site.deploy("staging", bucket=CREATED)
+    assert staging.outputs["BucketName"] == BUCKETS["staging"]
+    s3 = site.moto_s3()
+    name = {"Bucket": BUCKETS["staging"]}
+    blocked = s3.get_public_access_block(**name)["PublicAccessBlockConfiguration"]
+    assert set(blocked.values()) == {True}
+    [rule] = s3.get_bucket_encryption(**name)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    assert "aws:SecureTransport" in s3.get_bucket_policy(**name)["Policy"]
+    rules = s3.get_bucket_lifecycle_configuration(**name)["Rules"]
+    assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
+
+
+def test_destroying_an_environment_leaves_its_bucket_and_the_other_environment(
+    site: Site, development: Environment
+) -> None:
+    staging = site.deploy("staging", bucket=CREATED)
+    staging.client("s3").put_object(Bucket=BUCKETS["staging"], Key="lesson/video.mp4", Body=b"a finished video")
+    other = inventory(development.client, "development")
+    site.destroy("staging")
+    left = {name for name in inventory(development.client) if "staging" in name}
+    assert left == {f"bucket {BUCKETS['staging']}"}
+    kept = staging.client("s3").get_object(Bucket=BUCKETS["staging"], Key="lesson/video.mp4")["Body"].read()
+    assert kept == b"a finished video"
+    assert inventory(development.client, "development") == other
+
+
+def test_production_is_protected_and_its_tables_outlive_it(site: Site) -> None:
+    production = site.deploy("production")
+    table = production.names.nodes_table
+    aws = production.client("dynamodb")
+    assert aws.describe_table(TableName=table)["Table"]["DeletionProtectionEnabled"] is True
+    aws.put_item(TableName=table, Item={"pipeline_id": {"S": "lesson"}, "id": {"S": "intro"}})
+    with pytest.raises(OperatorError, match="TerminationProtection"):
+        site.cdk.destroy(site.assembly("production"))
+
+    formation = production.client("cloudformation")
+    formation.update_termination_protection(StackName=production.names.stack, EnableTerminationProtection=False)
+    site.destroy("production")
+    left = {name.split()[0] for name in inventory(production.client) if "production-" in name or "-production" in name}
+    assert left == {"table", "bucket"}
+    item = aws.get_item(TableName=table, Key={"pipeline_id": {"S": "lesson"}, "id": {"S": "intro"}})
+    assert "Item" in item
