@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,9 @@ from local_cloud.deployed.cdk import Cdk
 from local_cloud.handle import attach_or_start
 from local_cloud.state import StateFolder
 from tests.deployed.site import CHECKOUT, Environment, Site, copy_checkout
+
+KEPT_FOR = 1800.0
+"""Seconds after which what a run left behind may go."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,11 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def site() -> Iterator[Site]:
     """An emulated AWS, bootstrapped. What it leaves behind tells why something failed."""
-    folder = CHECKOUT / "build" / "e2e"
-    if StateFolder(folder / "home").alive():
-        pytest.exit(f"These tests are running already, in {folder}.", returncode=1)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder = _folder_of_this_run()
     checkout = copy_checkout(folder / "checkout")
     print(f"\nLogs: {folder}/cdk (the CDK), {folder}/home/cloud.log (the emulated AWS)", flush=True)
     with attach_or_start(folder / "home", module="local_cloud.deployed") as cloud:
@@ -34,6 +35,17 @@ def site() -> Iterator[Site]:
         cdk.bootstrap()
         yield Site(cloud, cdk, folder, checkout)
         _report(cdk)
+
+
+def _folder_of_this_run() -> Path:
+    """`build/e2e/RUN`; what earlier runs left behind is removed, unless it may still be in use."""
+    runs = CHECKOUT / "build" / "e2e"
+    for former in runs.glob("*"):
+        if time.time() - former.stat().st_mtime > KEPT_FOR and not StateFolder(former / "home").alive():
+            shutil.rmtree(former, ignore_errors=True)
+    folder = runs / f"{time.strftime('%m%d-%H%M%S')}-{os.getpid()}"
+    folder.mkdir(parents=True)
+    return folder
 
 
 def _report(cdk: Cdk) -> None:
