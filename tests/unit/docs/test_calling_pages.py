@@ -14,7 +14,9 @@ from typing import Any
 
 import botocore.session
 import pytest
+from pydantic import BaseModel
 
+from stacks.settings import Api, Bucket, EnvironmentSettings, ProviderOptions, Tables
 from tests.unit.docs.pages import CHECKOUT, table
 from video_production.settings import EVENT_SOURCE, Names
 
@@ -137,6 +139,24 @@ def test_the_environments_are_those_of_the_settings() -> None:
         assert told["alarm on what ElevenLabs takes in a day"][name] == f"${settings['daily_spend_alarm_usd']}"
         kept = settings["tables"]["removal"] == "retain"
         assert told["tables when the stack is destroyed"][name].startswith("kept" if kept else "deleted")
+
+
+def test_every_setting_is_told_with_its_default() -> None:
+    rows = {what: (default, means) for what, default, means in table("deploy.md", "| setting | default | |")}
+    told = {name for what in rows for name in what.split(", ")}
+    settings = {name for name in EnvironmentSettings.model_fields if name != "environment"}
+    assert {name.partition(".")[0] for name in told} == settings
+    sections: dict[str, type[BaseModel]] = {
+        "bucket": Bucket,
+        "api": Api,
+        "tables": Tables,
+        "providers.elevenlabs": ProviderOptions,
+    }
+    for section, model in sections.items():
+        named = set(re.findall(r"\w+", rows[section][1]))
+        assert model.model_fields.keys() - {"base_url"} <= named, section
+    for name in ("architecture", "stale_after_seconds", "daily_spend_alarm_usd"):
+        assert rows[name][0] == str(EnvironmentSettings.model_fields[name].default), name
 
 
 def test_the_pages_name_the_source_of_events() -> None:
