@@ -190,6 +190,8 @@ class Buyer:
         node = self.nodes.node(bought_for.pipeline_id, bought_for.node_id) if bought_for.node_id else None
         if node is None or node.status != NodeStatus.IN_PROGRESS or not node.process_uuid:
             return
+        if take.made is None or self.storage.head(take.made.bucket, take.made.s3_key) is None:
+            return  # it is gone from the bucket: the node's own next step says so
         pipeline = self.nodes.pipeline(node.pipeline_id)
         if pipeline is None or pipeline.desired != Desired.RUN or list(node.metadata.get("takes", ())) != [take.id]:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from local_cloud.functions import NAMES
@@ -107,12 +109,29 @@ def test_nothing_is_left_in_tmp(cloud: CloudHandle, clips: list[str]) -> None:
 
 
 def test_two_identical_calls_at_once_make_one_good_object(cloud: CloudHandle, clips: list[str], tmp_path: Path) -> None:
+    """Two processes merge into one key. Whoever reads it meanwhile sees the object before, or a whole one."""
+    s3, seen, over = cloud.client("s3"), set(), threading.Event()
+    s3.put_object(Bucket="videos", Key="out/twice.mp4", Body=b"before")
+
+    def read() -> None:
+        while not over.is_set():
+            seen.add(hashlib.sha256(s3.get_object(Bucket="videos", Key="out/twice.mp4")["Body"].read()).hexdigest())
+
+    reader = threading.Thread(target=read)
+    reader.start()
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda _: call(cloud, event(clips, "out/twice.mp4")), range(2)))
+    over.set()
+    reader.join()
     assert [answer["statusCode"] for answer in answers] == [200, 200]
-    assert answers[0]["size"] == answers[1]["size"]
-    cloud.client("s3").download_file("videos", "out/twice.mp4", str(tmp_path / "twice.mp4"))
-    assert probe(tmp_path / "twice.mp4").size == answers[0]["size"]
+    s3.download_file("videos", "out/twice.mp4", str(tmp_path / "twice.mp4"))
+    made = (tmp_path / "twice.mp4").read_bytes()
+    assert len(made) in [answer["size"] for answer in answers]
+    with av.open(str(tmp_path / "twice.mp4")) as video:
+        seconds = sum(1 for _ in video.decode(video=0)) / float(video.streams.video[0].average_rate or 0)
+    assert seconds == pytest.approx(1.6, abs=0.05)
+    assert hashlib.sha256(b"before").hexdigest() in seen
+    assert len(seen) <= 3  # the one before, and what each of the two made
 
 
 @pytest.fixture

@@ -194,7 +194,7 @@ def test_a_lost_answer_is_found_without_its_node(stage: Stage) -> None:
 
     def find(attempt: Attempt, bound: Any) -> Made:
         looked.append(attempt)
-        return made(attempt)
+        return made(attempt)  # the provider module has stored it
 
     stage.provider.find = find  # type: ignore[method-assign]
     assert stage.buyer().follow(take_id).made
@@ -235,6 +235,14 @@ def test_a_node_that_was_handed_on_is_completed_for_its_new_owner(stage: Stage) 
     stage.provider.progress = [READY]
     stage.buyer().follow(take_id)
     assert (stage.voice().status, stage.voice().process_uuid) == (NodeStatus.COMPLETED, "p2")
+
+
+def test_a_result_that_is_gone_from_the_bucket_completes_nothing(stage: Stage) -> None:
+    take_id = submitted(stage)
+    take = stage.take()
+    assert stage.takes.mark_made(take, take.attempt, made(stage.provider.sent[0]))
+    assert stage.buyer().follow(take_id).made
+    assert stage.voice().status == NodeStatus.IN_PROGRESS
 
 
 # What is never done
