@@ -18,6 +18,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from video_production.clients import LazyClient
 from video_production.errors import MediaError, OperatorError, RequestError, TransientError
 
 __all__ = ["CHUNK", "S3Location", "Storage", "StoredObject", "parse_s3_url", "translated"]
@@ -67,9 +68,8 @@ class Storage:
     """Reads and writes objects through one boto3 S3 client. `bytes_read` and `bytes_written` count what was moved."""
 
     def __init__(self, client: Any = None) -> None:
-        self.client = client or boto3.client(
-            "s3", config=Config(signature_version="s3v4", retries={"mode": "standard", "max_attempts": 4})
-        )
+        config = Config(signature_version="s3v4", retries={"mode": "standard", "max_attempts": 4})
+        self.client = client or LazyClient(lambda: boto3.client("s3", config=config))
         self.bytes_read = 0
         self.bytes_written = 0
 

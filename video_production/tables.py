@@ -19,6 +19,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from video_production.clients import LazyClient
 from video_production.errors import OperatorError, TransientError, VideoProductionError
 
 __all__ = ["Check", "ConditionFailed", "Delete", "Put", "Table", "Update", "connect", "decode", "encode", "transact"]
@@ -30,9 +31,8 @@ _deserializer = TypeDeserializer()
 
 def connect() -> Any:
     """A DynamoDB client with bounded retries; a repeated write is recognised by its token, so retrying is safe."""
-    return boto3.client(
-        "dynamodb", config=Config(retries={"mode": "standard", "max_attempts": 6}, connect_timeout=5, read_timeout=10)
-    )
+    config = Config(retries={"mode": "standard", "max_attempts": 6}, connect_timeout=5, read_timeout=10)
+    return LazyClient(lambda: boto3.client("dynamodb", config=config))
 
 
 class ConditionFailed(VideoProductionError):

@@ -8,6 +8,7 @@ import boto3
 from aws_lambda_powertools import Logger
 
 from functions.answers import answer, path_parameter, problem
+from video_production.clients import LazyClient
 from video_production.errors import MayHaveBeenPaid, NotFound, OperatorError, RequestError, TransientError
 from video_production.nodes.table import NodeTable
 from video_production.scheduling.asking import Asking
@@ -21,7 +22,7 @@ client = connect()
 asking = Asking(
     NodeTable(client, settings.nodes_table),
     TakeTable(client, settings.takes_table, settings.nodes_table),
-    boto3.client("stepfunctions"),
+    LazyClient(lambda: boto3.client("stepfunctions")),
     settings.pipeline_machine_arn,
 )
 

@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger
 
 from functions.batches import each_message, is_batch
 from functions.telemetry import Telemetry
+from video_production.clients import LazyClient
 from video_production.errors import NotFound
 from video_production.nodes.table import NodeTable
 from video_production.scheduling.announcing import Announcer
@@ -20,10 +21,10 @@ logger = Logger(process="%(process)d")
 settings = FunctionSettings.from_environment()
 telemetry = Telemetry(settings.environment, settings.role)
 nodes = NodeTable(connect(), settings.nodes_table)
-events = boto3.client("events") if settings.event_bus else None
+events = LazyClient(lambda: boto3.client("events")) if settings.event_bus else None
 scheduler = Scheduler(
     nodes,
-    boto3.client("stepfunctions"),
+    LazyClient(lambda: boto3.client("stepfunctions")),
     settings.node_machine_arn,
     pipeline_machine_arn=settings.pipeline_machine_arn,
     announcer=Announcer(nodes, events, settings.event_bus, settings.environment, report=telemetry.add),

@@ -9,6 +9,7 @@ import boto3
 from aws_lambda_powertools import Logger
 
 from functions.telemetry import Telemetry
+from video_production.clients import LazyClient
 from video_production.scheduling.sweeping import Sweep
 from video_production.settings import PROVIDERS, FunctionSettings
 from video_production.tables import Table, connect
@@ -20,7 +21,7 @@ client = connect()
 sweep = Sweep(
     Table(client, settings.nodes_table),
     Table(client, settings.takes_table),
-    boto3.client("sqs"),
+    LazyClient(lambda: boto3.client("sqs")),
     scheduling_queue=settings.scheduling_queue_url,
     provider_queues={name: settings.provider(name).queue_url for name in PROVIDERS},
 )

@@ -10,6 +10,7 @@ from aws_lambda_powertools import Logger
 
 from functions.answers import answer, path_parameter, problem, raw_body
 from functions.telemetry import Telemetry
+from video_production.clients import LazyClient
 from video_production.errors import SecretMissing
 from video_production.queues import send
 from video_production.secrets import Secret
@@ -23,7 +24,7 @@ settings = FunctionSettings.from_environment()
 telemetry = Telemetry(settings.environment, settings.role)
 secrets = {name: Secret(settings.provider(name).webhook_secret) for name in PROVIDERS}
 deliveries = Deliveries(Table(connect(), settings.takes_table))
-queues = boto3.client("sqs")
+queues = LazyClient(lambda: boto3.client("sqs"))
 
 
 @logger.inject_lambda_context(clear_state=True)

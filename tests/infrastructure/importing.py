@@ -1,9 +1,10 @@
 """Run by path inside a bundle, with nothing else on `sys.path`: every import that the handler can ever run is run.
 
-Usage: python -I -S importing.py BUNDLE HANDLER_MODULE SERVICE…   Prints JSON: {"first": […], "outside": […]}
+Usage: python -I -S importing.py BUNDLE HANDLER_MODULE SERVICE…   Prints JSON: {"started": […], …}
 
-Imports inside functions are run like the others. `first`: the files of the bundle's own packages that were reached;
-`outside`: files of modules that are neither the bundle's nor Python's.
+Imports inside functions are run like the others. `started`: the modules that the handler itself loads when it is
+imported; `own`: the files of the bundle's own packages that were reached; `outside`: files of modules that are neither
+the bundle's nor Python's. No AWS client may be made meanwhile.
 """
 
 import ast
@@ -12,6 +13,7 @@ import json
 import sys
 import sysconfig
 from pathlib import Path
+from unittest.mock import patch
 
 BUNDLE = Path(sys.argv[1]).resolve()
 sys.dont_write_bytecode = True
@@ -46,21 +48,27 @@ def _run_imports(file: Path, module: str) -> None:
             exec(compile(statement, str(file), "exec"), {"__package__": package, "__name__": module})
 
 
+def _too_early(service: str, **_: object) -> None:
+    raise AssertionError(f"a client of {service} is made while the handler is imported")
+
+
 def main() -> None:
-    importlib.import_module(sys.argv[2])
+    boto3 = importlib.import_module("boto3")
+    with patch.object(boto3, "client", _too_early):
+        importlib.import_module(sys.argv[2])
+    started = sorted(sys.modules)
     done: set[str] = set()
     while waiting := {name: file for name, file in _own().items() if name not in done}:
         for name, file in waiting.items():
             _run_imports(file, name)
             done.add(name)
-    boto3 = importlib.import_module("boto3")
     for service in sys.argv[3:]:
         boto3.client(service)
     python = Path(sysconfig.get_path("stdlib")).resolve()
     elsewhere = [file for file in _files().values() if not file.is_relative_to(BUNDLE)]
     outside = sorted(str(file) for file in elsewhere if not file.is_relative_to(python))
-    first = sorted(str(file.relative_to(BUNDLE)) for file in _own().values())
-    print(json.dumps({"first": first, "outside": outside}))
+    own = sorted(str(file.relative_to(BUNDLE)) for file in _own().values())
+    print(json.dumps({"started": started, "own": own, "outside": outside}))
 
 
 main()

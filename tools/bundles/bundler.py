@@ -6,7 +6,9 @@ exists already is used again.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import json
 import os
 import platform
 import re
@@ -34,6 +36,7 @@ Target = Literal["x86_64", "arm64", "local"]
 _UNUSED_FOR = 3600.0
 """Seconds after which an older bundle of the same function is removed."""
 _SERVICE_DATA = re.compile(r"botocore/data/(?P<service>[^/]+)/(?P<version>[^/]+)/(?P<file>[^/]+)")
+ENDPOINTS = "botocore/data/endpoints.json"
 _NEVER = re.compile(
     r"(^|/)(tests?|__pycache__)/|\.(pyi|pyx|pxd|c|h)$|(^|/)py\.typed$"
     r"|^boto3/(data|examples)/|/examples-1\.json$|^[^/]+\.data/"
@@ -110,7 +113,10 @@ class Bundler:
         for wheel in wheels:
             with zipfile.ZipFile(wheel.path) as archive:
                 for member in _needed(wheel, closure.services):
-                    write_file(folder / member, archive.read(member))
+                    content = archive.read(member)
+                    if member == ENDPOINTS:
+                        content = endpoints_of(content, _prefixes(wheel, archive, closure.services))
+                    write_file(folder / member, content)
 
 
 def _needed(wheel: Wheel, services: set[str]) -> Iterator[str]:
@@ -128,6 +134,20 @@ def _needed(wheel: Wheel, services: set[str]) -> Iterator[str]:
             wanted = ".dist-info/" not in member or bool(_KEPT_METADATA.search(member))
         if wanted and not _NEVER.search(member):
             yield member
+
+
+def _prefixes(wheel: Wheel, archive: zipfile.ZipFile, services: set[str]) -> set[str]:
+    """What botocore's list of endpoints calls these services."""
+    models = (member for member in _needed(wheel, services) if member.endswith("/service-2.json.gz"))
+    return {json.loads(gzip.decompress(archive.read(member)))["metadata"]["endpointPrefix"] for member in models}
+
+
+def endpoints_of(content: bytes, prefixes: set[str]) -> bytes:
+    """botocore's list of endpoints, for these services alone: it is read whole when the first client is made."""
+    endpoints = json.loads(content)
+    for partition in endpoints["partitions"]:
+        partition["services"] = {name: one for name, one in partition["services"].items() if name in prefixes}
+    return json.dumps(endpoints, separators=(",", ":")).encode()
 
 
 def _remove_unused(parent: Path, role: str, keep: Path) -> None:

@@ -19,45 +19,24 @@ provider said, never of request headers or URLs: keys and signatures don't reach
 from __future__ import annotations
 
 import email.utils
-import errno
-import http.client
 import math
 import random
-import socket
-import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import requests
-import urllib3.exceptions
-
 from video_production.errors import OperatorError, ProviderAmbiguous, ProviderRefused, ProviderUnreachable
 from video_production.metrics import Report, unreported
-from video_production.providers.connection import GuardedAdapter, TimeGuard
+from video_production.providers.exchange import Answer, Call, InterruptedExchangeError
 
 __all__ = ["Answer", "Explain", "Explanation", "ProviderHttp"]
 
-CHUNK = 256 << 10
-CONNECT_SECONDS = 10.0
-ERROR_BYTES = 64 << 10
-"""How much of an error's body is read."""
 FREE_ATTEMPTS = 4
 LONGEST_WAIT = 3600.0
 """A provider that asks for a longer pause than this, in seconds, is asked again after this."""
-_USER_AGENT = "jiki-video-production"
 _REPEATABLE = {408, 425, 429}
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer. `content` is its body, empty where the body was streamed into a file."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,29 +55,6 @@ class Explanation:
 
 Explain = Callable[[int, bytes], Explanation]
 """From an error answer's status and body to what it means."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    operation: str
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    params: Mapping[str, str] | None
-    body: Mapping[str, Any] | None
-    into: IO[bytes] | None
-    limit: int
-    follow: bool
-
-
-class _InterruptedError(Exception):
-    """No whole answer: `sent` says whether the request may have reached the provider."""
-
-    def __init__(self, why: str, *, sent: bool, curable: bool = True) -> None:
-        super().__init__(why)
-        self.why = why
-        self.sent = sent
-        self.curable = curable
 
 
 class ProviderHttp:
@@ -150,10 +106,10 @@ class ProviderHttp:
         `budget` is the total time in seconds, `limit` the largest body in bytes. Raises ProviderRefused or
         ProviderAmbiguous as the module's table says.
         """
-        call = _Call("submit", "POST", url, headers, params, body, into, limit, follow=False)
+        call = Call("submit", "POST", url, headers, params, body, into, limit, follow=False)
         try:
             answer = self._exchange(call, budget)
-        except _InterruptedError as cut:
+        except InterruptedExchangeError as cut:
             if cut.sent:
                 raise self.ambiguous(cut.why) from None
             raise ProviderRefused(
@@ -196,7 +152,7 @@ class ProviderHttp:
         `operation` names the request in the metric of latencies.
         Raises ProviderUnreachable, with the provider's code and HTTP status where it answered.
         """
-        call = _Call(operation, "GET", url, headers or {}, params, None, into, limit, follow)
+        call = Call(operation, "GET", url, headers or {}, params, None, into, limit, follow)
         deadline = self._clock() + budget
         pause = 0.5
         for attempts_left in range(FREE_ATTEMPTS - 1, -1, -1):
@@ -224,7 +180,7 @@ class ProviderHttp:
         return ProviderUnreachable(message, provider=self.name, code=code, http_status=http_status)
 
     def _try_free(
-        self, call: _Call, budget: float, explain: Explain, pause: float
+        self, call: Call, budget: float, explain: Explain, pause: float
     ) -> tuple[Answer | ProviderUnreachable, float, bool]:
         """One attempt: the answer or the failure, the seconds to wait, and whether waiting may help."""
         if call.into is not None:
@@ -233,7 +189,7 @@ class ProviderHttp:
         wait = pause + pause * self._jitter()
         try:
             answer = self._exchange(call, budget)
-        except _InterruptedError as cut:
+        except InterruptedExchangeError as cut:
             return self.unreachable(f"{self.label} could not be reached: {cut.why}."), wait, cut.curable
         if 200 <= answer.status < 300:
             return answer, 0.0, False
@@ -247,12 +203,15 @@ class ProviderHttp:
         asked = _asked_wait(answer.headers, self._now())
         return self._retry_delay() if asked is None else asked + self._jitter()
 
-    def _exchange(self, call: _Call, budget: float) -> Answer:
-        """Send one request, with its metrics. Raises _InterruptedError alone."""
+    def _exchange(self, call: Call, budget: float) -> Answer:
+        """Send one request, with its metrics. Raises InterruptedExchangeError alone."""
+        # A function that has nothing to send shall not wait for `requests` when it starts.
+        from video_production.providers.sending import send
+
         began = self._clock()
         status: int | None = None
         try:
-            answer = self._guarded(call, budget)
+            answer = send(call, self._verify, budget)
             status = answer.status
             return answer
         finally:
@@ -263,66 +222,6 @@ class ProviderHttp:
                 self._report("ProviderErrors", provider=self.name)
             elif status == 429:
                 self._report("RateLimited", provider=self.name)
-
-    def _guarded(self, call: _Call, budget: float) -> Answer:
-        """Send one request on a fresh connection and read its whole answer. Raises _InterruptedError alone."""
-        with TimeGuard(budget) as guard, requests.Session() as session:
-            session.trust_env = False
-            session.max_redirects = 3
-            for scheme in ("https://", "http://"):
-                session.mount(scheme, GuardedAdapter(guard))
-            try:
-                answer = self._send(session, call, max(budget, 0.001))
-            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-                # The library's texts hold URLs and header values: only our own words leave this method.
-                why = f"no complete answer within {budget:.0f} s" if guard.expired else _reason(error)
-                curable = not _malformed(error)
-                raise _InterruptedError(why, sent=guard.sent, curable=curable) from None
-            if guard.expired:  # An answer without a length looks complete when its connection is shut down.
-                raise _InterruptedError(f"no complete answer within {budget:.0f} s", sent=guard.sent)
-            return answer
-
-    def _send(self, session: requests.Session, call: _Call, budget: float) -> Answer:
-        headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **call.headers}
-        with session.request(
-            call.method,
-            call.url,
-            params=call.params,
-            json=call.body,
-            headers=headers,
-            # The guard ends the reading; the library's own limit must not come first and tell less.
-            timeout=(min(CONNECT_SECONDS, budget), budget + 1.0),
-            verify=self._verify,
-            allow_redirects=call.follow,
-            stream=True,
-        ) as response:
-            content = _read(response, call)
-            return Answer(response.status_code, response.headers, content)
-
-
-def _read(response: requests.Response, call: _Call) -> bytes:
-    """The body, in memory or streamed into the call's file, never more than its limit; of an error only the start."""
-    good = 200 <= response.status_code < 300
-    limit = call.limit if good else ERROR_BYTES
-    collected = bytearray()
-    size = 0
-    for chunk in response.iter_content(CHUNK):
-        size += len(chunk)
-        if size > limit and good:
-            raise _TooLargeError(f"more than {limit} bytes")
-        if call.into is not None and good:
-            call.into.write(chunk)
-        else:
-            collected += chunk
-        if size > limit:
-            break
-    if call.into is not None and good:
-        call.into.flush()
-    return bytes(collected)
-
-
-class _TooLargeError(ValueError):
-    pass
 
 
 def _definite(status: int, explanation: Explanation) -> bool:
@@ -344,66 +243,3 @@ def _asked_wait(headers: Mapping[str, str], now: float) -> float | None:
         except (ValueError, OverflowError):
             return None
     return min(max(seconds, 0.0), LONGEST_WAIT) if math.isfinite(seconds) else None
-
-
-def _malformed(error: Exception) -> bool:
-    """Whether the request itself can't be sent, now or later (a bad address, header or body)."""
-    return isinstance(error, _MALFORMED)
-
-
-_MALFORMED = (
-    requests.exceptions.InvalidHeader,
-    requests.exceptions.InvalidJSONError,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.MissingSchema,
-    urllib3.exceptions.LocationValueError,
-    UnicodeError,
-)
-_REASONS: tuple[tuple[type[BaseException], str], ...] = (
-    (socket.gaierror, "its host name could not be resolved"),
-    (urllib3.exceptions.NameResolutionError, "its host name could not be resolved"),
-    (ConnectionRefusedError, "the connection was refused"),
-    (ssl.SSLError, "the TLS connection failed"),
-    (urllib3.exceptions.ConnectTimeoutError, "no connection was made in time"),
-    (http.client.RemoteDisconnected, "the connection was closed without an answer"),
-    (http.client.IncompleteRead, "the answer was cut off"),
-    (urllib3.exceptions.IncompleteRead, "the answer was cut off"),
-    (ConnectionError, "the connection was cut"),
-    (requests.exceptions.ContentDecodingError, "the answer was unreadable"),
-    (requests.exceptions.TooManyRedirects, "it redirected too often"),
-    (TimeoutError, "it did not answer in time"),
-    (urllib3.exceptions.TimeoutError, "it did not answer in time"),
-)
-
-
-def _reason(error: Exception) -> str:
-    """What happened, in our own words."""
-    causes = list(_causes(error))
-    for cause in causes:
-        if isinstance(cause, _TooLargeError):
-            return f"the answer is too large, {cause}"
-        if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
-            return "the disk is full, so the answer could not be kept"
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its TLS certificate is not trusted ({cause.verify_message})"
-    for kind, words in _REASONS:
-        if any(isinstance(cause, kind) for cause in causes):
-            return words
-    if _malformed(error):
-        return "the request can't be built from this address and key; check the base URL and the API key"
-    return f"the connection failed ({type(error).__name__})"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and everything that it wraps, however the libraries nest it."""
-    waiting: list[BaseException] = [error]
-    seen: set[int] = set()
-    while waiting:
-        cause = waiting.pop(0)
-        if id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        nested = [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
-        waiting += [entry for entry in nested if isinstance(entry, BaseException)]

@@ -13,7 +13,7 @@ from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from video_production.errors import (
@@ -27,7 +27,6 @@ from video_production.errors import (
 )
 from video_production.metrics import Report, unreported
 from video_production.providers import prices
-from video_production.providers.elevenlabs.delivery import deliver, delivered, record
 from video_production.providers.elevenlabs.history import external_id_of, matches_of
 from video_production.providers.elevenlabs.refusals import JOB_API_REFUSED, Subject, explain, failure_sentence
 from video_production.providers.elevenlabs.requests import (
@@ -39,8 +38,6 @@ from video_production.providers.elevenlabs.requests import (
     script_of,
     timed_body,
 )
-from video_production.providers.elevenlabs.sound import finish_sound
-from video_production.providers.elevenlabs.timed import TimedAnswer, read_timed_answer
 from video_production.providers.http import Answer, Explain, Explanation, ProviderHttp
 from video_production.providers.interface import (
     Attempt,
@@ -54,6 +51,12 @@ from video_production.providers.interface import (
 from video_production.providers.secrets import ApiKey
 from video_production.settings import FunctionSettings
 from video_production.storage import Storage
+
+if TYPE_CHECKING:
+    from video_production.providers.elevenlabs.timed import TimedAnswer
+
+# What handles sound is imported where sound is handled: most looks at a job find it unfinished, in a function that is
+# often started anew.
 
 __all__ = ["BASE_URL", "ElevenLabs"]
 
@@ -179,6 +182,8 @@ class ElevenLabs:
     def find(self, attempt: Attempt, bound: Container[str]) -> Submission | Made | Unknown:
         """Look in our own storage, then in ElevenLabs' history. Raises ProviderUnreachable; what Storage raises."""
         if attempt.way == TIMED:
+            from video_production.providers.elevenlabs.delivery import delivered
+
             made = delivered(self._storage, attempt.destination, captions=attempt.request.config["captions"])
             if made is not None:
                 return replace(made, cost=self.price(attempt.request))
@@ -214,6 +219,8 @@ class ElevenLabs:
         return Submission(external_id, aliases=(named,) if named else ())
 
     def _submit_timed(self, attempt: Attempt, folder: Path) -> Submission:
+        from video_production.providers.elevenlabs.timed import read_timed_answer
+
         config = attempt.request.config
         url = f"{self._base_url}/v1/text-to-speech/{quote(config['voiceId'], safe='')}/with-timestamps"
         body = timed_body(config, script_of(attempt.request))
@@ -293,6 +300,8 @@ class ElevenLabs:
 
     def _from_history(self, row: Mapping[str, Any], attempt: Attempt, external_id: str) -> Made:
         """Store a voiceover that the history still has."""
+        from video_production.providers.elevenlabs.timed import TimedAnswer
+
         name = quote(str(row["history_item_id"]), safe="")
         alignments = row.get("alignments")
         if alignments is None and attempt.request.config["captions"]:
@@ -334,6 +343,9 @@ class ElevenLabs:
 
     def _stored(self, path: Path, attempt: Attempt, external_id: str, timed: TimedAnswer | None = None) -> Made:
         """Check a sound file and store it with what belongs to it."""
+        from video_production.providers.elevenlabs.delivery import deliver, record
+        from video_production.providers.elevenlabs.sound import finish_sound
+
         config = attempt.request.config
         try:
             sound = finish_sound(path, config["outputFormat"])

@@ -7,8 +7,8 @@ import pytest
 from tests.unit.providers.elevenlabs.conftest import Manager
 from tests.unit.providers.scripted import Provider, hang_up, reply
 from video_production.errors import OperatorError, ProviderUnreachable
-from video_production.providers.elevenlabs import register_webhook
 from video_production.providers.elevenlabs.requests import job_body
+from video_production.providers.elevenlabs.webhooks import register_webhook
 from video_production.providers.secrets import ApiKey
 
 URL = "https://api.example.com/webhooks/elevenlabs"

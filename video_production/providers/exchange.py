@@ -1,0 +1,43 @@
+"""One HTTP request and what becomes of it: the words that `http` and `sending` share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+__all__ = ["Answer", "Call", "InterruptedExchangeError"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer. `content` is its body, empty where the body was streamed into a file."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request. `into` takes the body of a good answer, of at most `limit` bytes; `follow` allows redirects."""
+
+    operation: str
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    params: Mapping[str, str] | None
+    body: Mapping[str, Any] | None
+    into: IO[bytes] | None
+    limit: int
+    follow: bool
+
+
+class InterruptedExchangeError(Exception):
+    """No whole answer: `sent` says whether the request may have reached the provider."""
+
+    def __init__(self, why: str, *, sent: bool, curable: bool = True) -> None:
+        super().__init__(why)
+        self.why = why
+        self.sent = sent
+        self.curable = curable
