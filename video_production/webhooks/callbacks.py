@@ -29,16 +29,33 @@ _SHORTEST = 1
 
 
 def check_callback_url(url: str, hosts: tuple[str, ...]) -> None:
-    """Raise RequestError unless `url` is https (http on this machine) and its host is on the allow-list."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+    """Raise RequestError unless `url` is https (http on this machine) and its host is on the allow-list.
+
+    `url` is what a caller gave, so it may be anything.
+    """
+    scheme, host = _called(url)
     if host not in hosts:
         raise RequestError(
             f"callback_url: the host '{host}' is not on the list of allowed callback hosts; ask the operator to add it."
         )
-    on_this_machine = parts.scheme == "http" and host in ("127.0.0.1", "localhost")
-    if parts.scheme != "https" and not on_this_machine:
+    on_this_machine = scheme == "http" and host in ("127.0.0.1", "localhost")
+    if scheme != "https" and not on_this_machine:
         raise RequestError("callback_url: only https is called.")
+
+
+def _called(url: Any) -> tuple[str, str]:
+    """Scheme and host of an address that everybody reads the same way."""
+    # `requests` ends the host at a backslash, `urlsplit` does not and drops line breaks: each would see another host.
+    if not isinstance(url, str) or not url.isprintable() or " " in url or "\\" in url:
+        raise RequestError("callback_url: give an address, https://host/path, as text without spaces and backslashes.")
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise RequestError(f"callback_url: this is no address ({error}).") from error
+    if "@" in parts.netloc:
+        raise RequestError("callback_url: leave user name and password out; callbacks are signed.")
+    return parts.scheme, parts.hostname or ""
 
 
 def sign(body: bytes, secret: str, at: int) -> str:
@@ -51,7 +68,7 @@ def verify(body: bytes, header: str, secret: str, now: float) -> bool:
     """Whether `header` signs `body` with `secret` and is at most five minutes away from `now`."""
     fields = dict(field.partition("=")[::2] for field in header.split(","))
     at = fields.get("t", "")
-    if not at.isdecimal() or abs(now - int(at)) > _TOLERANCE:
+    if not (at.isascii() and at.isdecimal() and len(at) <= 12) or abs(now - int(at)) > _TOLERANCE:
         return False
     return hmac.compare_digest(sign(body, secret, int(at)).encode(), header.encode())
 
@@ -89,4 +106,5 @@ def post_callback(
                 problem = f"status {answer.status_code}"
         except requests.RequestException as error:
             problem = type(error).__name__
-    raise TransientError(f"callback_url: {url} did not take the callback ({problem}).")
+    # The rest of an address may hold what only its owner should read.
+    raise TransientError(f"callback_url: {urlsplit(url).hostname} did not take the callback ({problem}).")

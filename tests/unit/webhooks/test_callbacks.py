@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from video_production.errors import RequestError, TransientError
 from video_production.webhooks.callbacks import SIGNATURE_HEADER, check_callback_url, post_callback, sign, verify
@@ -91,6 +93,7 @@ def test_a_receiver_that_refuses_is_given_up(receiver: Receiver) -> None:
         (b"{}", "", 1000),
         (b"{}", "t=ten,v1=00", 1000),
         (b"{}", "t=²,v1=00", 1000),
+        (b"{}", f"t={'1' * 5000},v1=00", 1000),
     ],
 )
 def test_a_forged_changed_or_old_callback_is_not_believed(body: bytes, header: str, now: float) -> None:
@@ -108,6 +111,20 @@ def test_a_forged_changed_or_old_callback_is_not_believed(body: bytes, header: s
         "https://169.254.169.254/latest/meta-data",
         "app.example.com",
         "",
+        "https://evil.net\\@app.example.com/",  # requests calls evil.net, urlsplit reads app.example.com
+        "https://evil.net\\.app.example.com/",
+        "https://app.exa\nmple.com/",
+        "https://app.example.com\t@evil.net/",
+        "https://someone:secret@app.example.com/",
+        "https://evil.net%2f@app.example.com/",
+        "https://app.example.com.:443/",
+        "https://ａpp.example.com/",
+        "https://app.example.com:99999/",
+        "https://app.example.com:port/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[",
+        "http://127.0.0.1\\@app.example.com/",
+        "http://2130706433/",
     ],
 )
 def test_only_allowed_hosts_are_called_over_https(url: str) -> None:
@@ -115,8 +132,37 @@ def test_only_allowed_hosts_are_called_over_https(url: str) -> None:
         check_callback_url(url, HOSTS)
 
 
-def test_an_allowed_host_is_fine() -> None:
-    check_callback_url("https://app.example.com/merged?x=1", HOSTS)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://app.example.com/merged?x=1",
+        "https://app.example.com:8443/merged",
+        "HTTPS://APP.example.com",
+        "https://app.example.com?to=https://evil.net/",
+        "https://app.example.com/a@b/#c",
+    ],
+)
+def test_an_allowed_host_is_fine_and_is_the_one_that_is_called(url: str) -> None:
+    check_callback_url(url, HOSTS)
+    called = requests.Request("POST", url).prepare().url
+    assert called is not None
+    assert urlsplit(called).hostname == "app.example.com"
+
+
+@pytest.mark.parametrize("url", [5, ["https://app.example.com/"], {"url": "https://app.example.com/"}, True])
+def test_what_is_no_text_is_no_address(url: Any) -> None:
+    with pytest.raises(RequestError, match="callback_url"):
+        check_callback_url(url, HOSTS)
+
+
+def test_what_an_address_carries_beside_its_host_is_not_told(receiver: Receiver) -> None:
+    receiver.statuses = [404]
+    with pytest.raises(TransientError) as failed:
+        post_callback(
+            f"{receiver.url}?token=very-secret", {}, hosts=HOSTS, secret="s", clock=lambda: 1000, sleep=lambda _: None
+        )
+    assert "127.0.0.1" in str(failed.value)
+    assert "very-secret" not in str(failed.value)
 
 
 def test_nobody_is_called_when_no_time_is_left(receiver: Receiver) -> None:
