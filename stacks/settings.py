@@ -34,6 +34,7 @@ __all__ = [
 DEFAULT_ENVIRONMENT = "development"
 _OWN = "own"
 """The type of the problems whose sentence is written here."""
+_THIS_MACHINE = ("localhost", "127.0.0.1")
 _SUBMIT_RESERVE = 30
 """Seconds that the submitter keeps for recording what became of a request."""
 
@@ -160,9 +161,11 @@ class ProviderOptions(_Section):
     )
 
     @model_validator(mode="after")
-    def _draft_has_an_address(self) -> Self:
+    def _address_fits_the_mode(self) -> Self:
         if self.mode == "draft" and not self.base_url:
             raise PydanticCustomError(_OWN, "mode 'draft' needs base_url, the stand-in's address")
+        if self.mode == "live" and self.base_url.startswith("http:"):
+            raise PydanticCustomError(_OWN, "mode 'live' sends the API key, so base_url must be an https:// address")
         return self
 
     @property
@@ -236,6 +239,19 @@ class EnvironmentSettings(_Section):
     def memory_of(self, role: str) -> int:
         """The memory of a function in MB."""
         return self.memory.get(role, ROLES[role].memory)
+
+    @model_validator(mode="after")
+    def _only_drafts_call_this_machine(self) -> Self:
+        """Without TLS a callback would reach the runtime API inside the function. An emulator has its callers there."""
+        drafts = any(options.mode == "draft" for options in self.providers.values())
+        for host in self.callback_hosts:
+            if host in _THIS_MACHINE and not drafts:
+                raise PydanticCustomError(
+                    _OWN,
+                    f"callback_hosts: '{host}' is this machine, which on AWS is the function itself; it may only be "
+                    "named where a provider's mode is 'draft'",
+                )
+        return self
 
     @model_validator(mode="after")
     def _zones_lie_in_the_region(self) -> Self:

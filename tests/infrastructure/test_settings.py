@@ -58,6 +58,12 @@ def test_a_provider_can_be_replaced_by_a_stand_in(environments: Mapping[str, Any
     assert (options.mode, options.base_url, options.poll_limit) == ("draft", "http://127.0.0.1:1234", 60)
 
 
+def test_callbacks_reach_this_machine_where_a_stand_in_makes_the_voices(environments: Mapping[str, Any]) -> None:
+    voices = {"mode": "draft", "base_url": "http://127.0.0.1:1234"}
+    overrides = {"callback_hosts": ["localhost", "127.0.0.1"], "providers": {"elevenlabs": voices}}
+    assert read_settings(environments, "development", overrides).callback_hosts == ("localhost", "127.0.0.1")
+
+
 def test_settings_are_frozen(environments: Mapping[str, Any]) -> None:
     with pytest.raises(ValidationError):
         read_settings(environments).region = "eu-west-1"
@@ -107,6 +113,14 @@ def test_overrides_that_are_no_object_are_one_sentence(environments: Mapping[str
             'callback_hosts.0 is "https://x.org/"; it must be a list of host names',
         ),
         ({"callback_hosts": ["169.254.169.254"]}, 'callback_hosts.0 is "169.254.169.254"; it must be a list of host'),
+        *(
+            (
+                {"callback_hosts": ["app.example.com", host]},
+                f"callback_hosts: '{host}' is this machine, which on AWS is the function itself; it may only be named "
+                "where a provider's mode is 'draft'.",
+            )
+            for host in ("localhost", "127.0.0.1")
+        ),
         ({"memory": {"murger": 3008}}, "memory: 'murger' is no function; there are merger, audio_mixer"),
         ({"memory": {"merger": 20000}}, "memory.merger is 20000; it must be a whole number of megabytes from 128 to"),
         (
@@ -119,6 +133,10 @@ def test_overrides_that_are_no_object_are_one_sentence(environments: Mapping[str
         (
             {"providers": {"elevenlabs": {"base_url": "http://api.example.com"}}},
             "providers.elevenlabs.base_url is \"http://api.example.com\"; it must be '' (the provider's own",
+        ),
+        (
+            {"providers": {"elevenlabs": {"base_url": "http://127.0.0.1:1234"}}},
+            "providers.elevenlabs: mode 'live' sends the API key, so base_url must be an https:// address.",
         ),
         (
             {"providers": {"elevenlabs": {"submit_budget_seconds": 280}}},
