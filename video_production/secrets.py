@@ -27,7 +27,8 @@ class Secret:
     """The secret `name`, read when it is needed and kept for `LIFETIME` seconds.
 
     It is plain text, or JSON `{field: "…"}`. `what` is what people call it. Its value appears in no `repr` and in no
-    error.
+    error. That it has no value is remembered for `missing_lifetime` seconds: for a function that anybody can call,
+    every look-up costs money.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Secret:
         what: str = "signing secret",
         client: Any = None,
         clock: Callable[[], float] = time.monotonic,
+        missing_lifetime: float = 0.0,
     ) -> None:
         self.name = name
         self._field = field
@@ -46,6 +48,8 @@ class Secret:
         self._clock = clock
         self._value = ""
         self._until = float("-inf")
+        self._missing_lifetime = missing_lifetime
+        self._missing_until = float("-inf")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
@@ -54,7 +58,13 @@ class Secret:
         """Its value. Raises SecretMissing, OperatorError (not allowed, no such secret) or TransientError."""
         if self._value and self._clock() < self._until:
             return self._value
-        value = self._parse(self._fetch())
+        if self._clock() < self._missing_until:
+            raise self._missing()
+        try:
+            value = self._parse(self._fetch())
+        except SecretMissing:
+            self._missing_until = self._clock() + self._missing_lifetime
+            raise
         self._value, self._until = value, self._clock() + LIFETIME
         return value
 

@@ -22,7 +22,11 @@ from video_production.webhooks.signatures import finished_job, is_genuine
 logger = Logger(process="%(process)d")
 settings = FunctionSettings.from_environment()
 telemetry = Telemetry(settings.environment, settings.role)
-secrets = {name: Secret(settings.provider(name).webhook_secret) for name in PROVIDERS}
+_MISSING_LIFETIME = 30.0
+"""Seconds until a secret without a value is looked up again, however often strangers call."""
+secrets = {
+    name: Secret(settings.provider(name).webhook_secret, missing_lifetime=_MISSING_LIFETIME) for name in PROVIDERS
+}
 deliveries = Deliveries(Table(connect(), settings.takes_table))
 queues = LazyClient(lambda: boto3.client("sqs"))
 

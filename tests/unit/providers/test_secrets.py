@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from tests.unit.conftest import CREDENTIALS
 from video_production.errors import OperatorError, SecretMissing, TransientError
 from video_production.providers.secrets import ApiKey
+from video_production.secrets import Secret
 
 
 @pytest.fixture(scope="session")
@@ -122,6 +123,24 @@ class TestCache:
             key.read()
         manager.create_secret(Name=name, SecretString=json.dumps({"api_key": "the-key"}))
         assert key.read() == "the-key"
+
+    def test_a_stranger_who_asks_again_and_again_does_not_have_a_missing_secret_looked_up_each_time(self) -> None:
+        asked, now = [0], [1000.0]
+
+        class Empty:
+            def get_secret_value(self, **_: str) -> Any:
+                asked[0] += 1
+                raise refusal("ResourceNotFoundException")
+
+        secret = Secret("webhooks", client=Empty(), clock=lambda: now[0], missing_lifetime=30)
+        for _ in range(100):
+            with pytest.raises(SecretMissing, match="webhooks"):
+                secret.read()
+        assert asked == [1]
+        now[0] += 31
+        with pytest.raises(SecretMissing):
+            secret.read()
+        assert asked == [2]
 
     def test_it_never_shows_the_key(self, manager: Any, name: str) -> None:
         manager.create_secret(Name=name, SecretString="the-key")
