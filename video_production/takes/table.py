@@ -13,11 +13,12 @@ from typing import Any
 
 from video_production.errors import RequestError
 from video_production.metrics import Report, unreported
-from video_production.nodes.model import Captions, Desired, NodeStatus
+from video_production.nodes.model import Desired, NodeStatus
 from video_production.nodes.table import PIPELINE_ITEM, Claim
 from video_production.providers.interface import Made, Price
 from video_production.tables import Check, ConditionFailed, Put, Table, Update, transact
 from video_production.takes.model import LedgerEvent, Take, TakeAttempt, TakeState
+from video_production.takes.reading import made_item, read_take
 
 __all__ = ["TAKE", "TakeTable", "read_take"]
 
@@ -224,7 +225,7 @@ class TakeTable:
         """Row 9: the result lies at its destination and is whole. False also when it belongs to another take."""
         cost = made.cost or take.price
         changes: dict[str, Any] = {"external_id": made.external_id} if made.external_id else {}
-        update = self._advance(take, attempt_id, TakeState.MADE, changes, _OPEN, charged=True, made=_made_item(made))
+        update = self._advance(take, attempt_id, TakeState.MADE, changes, _OPEN, charged=True, made=made_item(made))
         bindings = [self._binding(take, attempt_id, made.external_id)] if made.external_id else []
         ledger = self._ledger(take.id, attempt_id, LedgerEvent.SETTLED, cost)
         return self._commit(take, update, ledger, attempt_id, bindings)
@@ -362,68 +363,3 @@ def _forgettable(take: Take | None) -> list[str]:
 
 def _binding_key(provider: str, external_id: str) -> dict[str, str]:
     return {"take_id": f"external#{provider}#{external_id}", "record": "binding"}
-
-
-def _made_item(made: Made) -> dict[str, Any]:
-    return {
-        "type": made.type,
-        "bucket": made.bucket,
-        "s3_key": made.s3_key,
-        "size": made.size,
-        "sha256": made.sha256,
-        "duration": made.duration,
-        "external_id": made.external_id,
-        "captions": {"srt": made.captions.srt, "vtt": made.captions.vtt} if made.captions else None,
-    }
-
-
-def read_take(item: Mapping[str, Any]) -> Take:
-    """A take from its item."""
-    made = item.get("made")
-    price = Price(float(item["quantity"]), item["unit"], float(item["usd"]))
-    return Take(
-        id=item["take_id"],
-        state=TakeState(item["state"]),
-        attempt=item["attempt"],
-        attempts={attempt_id: _attempt(attempt_id, entry) for attempt_id, entry in item["attempts"].items()},
-        provider=item["provider"],
-        mode=item["mode"],
-        price=price,
-        made=Made(
-            type=made["type"],
-            bucket=made["bucket"],
-            s3_key=made["s3_key"],
-            size=int(made["size"]),
-            sha256=made["sha256"],
-            duration=float(made["duration"]) if "duration" in made else None,
-            external_id=made.get("external_id"),
-            captions=Captions(**made["captions"]) if made.get("captions") else None,
-            cost=price,
-        )
-        if made
-        else None,
-        account=item.get("account", ""),
-    )
-
-
-def _attempt(attempt_id: str, entry: Mapping[str, Any]) -> TakeAttempt:
-    return TakeAttempt(
-        id=attempt_id,
-        number=int(entry["number"]),
-        state=TakeState(entry["state"]),
-        way=entry["way"],
-        sent_at=float(entry["sent_at"]),
-        quiet_at=float(entry["quiet_at"]),
-        asked_at=float(entry.get("asked_at", 0)),
-        bucket=entry.get("bucket", ""),
-        pipeline_id=entry.get("pipeline_id", ""),
-        node_id=entry.get("node_id", ""),
-        ended_at=float(entry["ended_at"]) if "ended_at" in entry else None,
-        external_id=entry.get("external_id"),
-        code=entry.get("code", ""),
-        message=entry.get("message", ""),
-        retry_at=float(entry["retry_at"]) if "retry_at" in entry else None,
-        charged=entry.get("charged"),
-        fallback=entry.get("fallback"),
-        orphan=entry.get("orphan"),
-    )
