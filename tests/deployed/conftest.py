@@ -35,6 +35,8 @@ def site() -> Iterator[Site]:
         cdk.bootstrap()
         yield Site(cloud, cdk, folder, checkout)
         _report(cdk)
+    for large in ("checkout", "assemblies", "home/packages"):
+        shutil.rmtree(folder / large, ignore_errors=True)
 
 
 def _folder_of_this_run() -> Path:

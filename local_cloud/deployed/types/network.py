@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from local_cloud.deployed.resource import Made, Properties, ResourceType, document
 
@@ -12,7 +12,7 @@ __all__ = ["TYPES"]
 class _Ec2(ResourceType):
     """A resource that `create_KIND` makes and `delete_KIND` removes; it is replaced when anything but tags changes."""
 
-    tags = "list"
+    tags: ClassVar[Literal["", "list", "map"]] = "list"
     kind = ""
     answer = ""
     """Where the answer of `create_KIND` has the description."""
