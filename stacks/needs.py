@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -70,19 +71,27 @@ class Surroundings:
         return self.arn("states", f"stateMachine:{name}")
 
     def objects(self, actions: Sequence[str], keys: str, because: str) -> Allow:
-        return Allow(actions, [f"{self.bucket(self.settings.bucket.name)}/{keys}"], because)
+        return Allow(actions, [f"{self.bucket(self.settings.bucket.name)}/{keys}"], because, self.own_account)
 
     def readable(self) -> tuple[Allow, ...]:
         """Reading inputs: documents and direct callers name objects anywhere in the buckets that may be read.
 
         Without ListBucket, S3 answers "access denied" for an object that is not there.
         """
-        buckets = [self.bucket(name) for name in (self.settings.bucket.name, *self.settings.bucket.readable)]
+        own = self.bucket(self.settings.bucket.name)
+        others = [self.bucket(name) for name in self.settings.bucket.readable]
         because = "Inputs are named by documents and callers; they may lie anywhere in the buckets of the settings."
         return (
-            Allow(_READ, [f"{bucket}/*" for bucket in buckets], because),
-            Allow(["s3:ListBucket"], buckets),
+            Allow(_READ, [f"{own}/*"], because, self.own_account),
+            Allow(["s3:ListBucket"], [own], conditions=self.own_account),
+            *(Allow(_READ, [f"{bucket}/*"], because) for bucket in others),
+            *(Allow(["s3:ListBucket"], [bucket]) for bucket in others),
         )
+
+    @property
+    def own_account(self) -> dict[str, Any]:
+        """The video bucket must be this account's: anybody may take a bucket's name that is still free."""
+        return {"StringEquals": {"aws:ResourceAccount": self.stack.account}}
 
     def bucket(self, name: str) -> str:
         return f"arn:{self.stack.partition}:s3:::{name}"

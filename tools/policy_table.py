@@ -20,6 +20,8 @@ PAGE = ROOT / "docs" / "security.md"
 START, END = "<!-- policies: made by tools/policy_table.py -->", "<!-- end of policies -->"
 _EVERY_FUNCTION = ("logs:CreateLogStream", "xray:PutTelemetryRecords")
 """The first actions of what every function has: its own log, and tracing."""
+_SAID_ABOVE = ("aws:ResourceAccount",)
+"""Conditions that the page explains once for all functions."""
 
 
 def main(arguments: list[str]) -> int:
@@ -75,7 +77,7 @@ def _told(statement: Mapping[str, Any], template: Mapping[str, Any]) -> str:
         f"{key} {', '.join(_listed(value))}"
         for operator, keys in statement.get("Condition", {}).items()
         for key, value in keys.items()
-        if operator != "Null"
+        if operator != "Null" and key not in _SAID_ABOVE
     ]
     limits = f" (only {'; '.join(conditions)})" if conditions else ""
     return f"{'**never** ' if statement['Effect'] == 'Deny' else ''}{actions}: {places}{limits}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tests.infrastructure.synthesised import Template
+from tests.infrastructure.synthesised import Template, text
 
 __all__ = ["Denied", "PolicyGuard"]
 
@@ -142,12 +142,12 @@ def _table(name: str) -> str:
 
 
 def _object_accesses(method: str, given: Mapping[str, Any]) -> Iterator[Access]:
-    bucket = f"arn:aws:s3:::{given['Bucket']}"
-    yield Access(f"s3:{_OBJECT_ACTIONS[method]}", f"{bucket}/{given['Key']}", {})
+    bucket, keys = f"arn:aws:s3:::{given['Bucket']}", {"aws:ResourceAccount": ACCOUNT}
+    yield Access(f"s3:{_OBJECT_ACTIONS[method]}", f"{bucket}/{given['Key']}", keys)
     if "Tagging" in given:
-        yield Access("s3:PutObjectTagging", f"{bucket}/{given['Key']}", {})
+        yield Access("s3:PutObjectTagging", f"{bucket}/{given['Key']}", keys)
     if _OBJECT_ACTIONS[method] == "GetObject":  # else a missing object looks like a forbidden one
-        yield Access("s3:ListBucket", bucket, {})
+        yield Access("s3:ListBucket", bucket, keys)
 
 
 def _fits(statement: Mapping[str, Any], access: Access) -> bool:
@@ -162,7 +162,10 @@ def _fits(statement: Mapping[str, Any], access: Access) -> bool:
 def _holds(operator: str, wanted: Mapping[str, Any], access: Access) -> bool:
     match operator:
         case "StringEquals":
-            return all(access.keys.get(key) == value for key, value in wanted.items())
+            return all(
+                access.keys.get(key) == text(value).replace("<AWS::AccountId>", ACCOUNT)
+                for key, value in wanted.items()
+            )
         case "ForAllValues:StringLike":
             return all(
                 any(fnmatchcase(access.keys[key], pattern) for pattern in patterns)

@@ -167,6 +167,17 @@ def test_each_function_writes_only_below_its_own_keys(everything: Template, role
     assert given.keys() <= known
 
 
+def test_nobody_is_fooled_by_a_strangers_bucket_of_the_same_name(variant: Template) -> None:
+    """Names of buckets are the whole world's: whoever takes ours first must get no script and bring no video."""
+    bucket = f"arn:aws:s3:::{variant.body['Outputs']['BucketName']['Value']}"
+    for role in ROLES:
+        for statement in variant.statements(role):
+            ours = [resource for resource in statement["Resource"] if resource.split("/")[0] == bucket]
+            if ours and statement["Effect"] == "Allow":
+                account = statement["Condition"]["StringEquals"]["aws:ResourceAccount"]
+                assert text(account) == "<AWS::AccountId>", (role, statement)
+
+
 def test_the_merger_can_not_replace_what_was_bought(template: Template) -> None:
     [denied] = [statement for statement in template.statements("merger") if statement["Effect"] == "Deny"]
     assert set(denied["Action"]) == {"s3:PutObject", "s3:AbortMultipartUpload"}
