@@ -162,7 +162,7 @@ def attach_or_start(
         process = None
         info = state.running()
         if info is None:
-            options = {"live": dict(live or {}), "prewarm": prewarm, "checkout": str(checkout)}
+            options: dict[str, Any] = {"live": dict(live or {}), "prewarm": prewarm, "checkout": str(checkout)}
             options |= {"speed": speed, "webhooks": webhooks}
             process = _spawn(state, options, module)
             on_failure.callback(_reap, process)
@@ -248,8 +248,11 @@ def exports(endpoints: Endpoints) -> dict[str, str]:
 
 
 def run_in_foreground(home: Path, out: TextIO) -> None:
-    """Run a cloud for other programs until Ctrl-C (or its end). Prints how to reach it, as lines for a shell."""
-    with attach_or_start(home) as cloud:
+    """Run a cloud for other programs until Ctrl-C (or its end). Prints how to reach it, as lines for a shell.
+
+    Stand-ins report by webhook in it, so that all of the product is to be seen.
+    """
+    with attach_or_start(home, webhooks=True) as cloud:
         print("# LOCAL: AWS on this machine only; nothing leaves it. Run these lines in another shell:", file=out)
         print("unset AWS_PROFILE AWS_SESSION_TOKEN", file=out)
         for name, value in exports(cloud.endpoints).items():

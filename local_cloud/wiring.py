@@ -26,6 +26,7 @@ MAX_RECEIVES = 5
 RETENTION = 14 * 24 * 3600
 SPARE = 5
 """Seconds between a function's time limit and the moment in which its messages show up again."""
+SWEEP_MINUTES = 5
 REQUESTS_PER_SECOND = 20.0
 BURST = 40
 """How many requests the HTTP API takes."""
@@ -33,20 +34,16 @@ BURST = 40
 
 def create_queues(functions: Mapping[str, Function]) -> None:
     """The queues, each with its dead letters and the function (by role) that it feeds."""
-    _create_queue(NAMES.scheduling_queue, functions["scheduler"], reports=True)
+    _create_queue(NAMES.scheduling_queue, functions["scheduler"], batch=10)
     _create_queue(NAMES.failed_merges_queue, functions["error_callback"])
     for provider in PROVIDERS:
-        _create_queue(NAMES.provider_queue(provider), functions[f"{provider}_poller"], reports=True)
-    lambda_backends[ACCOUNT][REGION].put_function_event_invoke_config(
-        functions["merger"].name,
-        {
-            "MaximumRetryAttempts": 0,
-            "DestinationConfig": {"OnFailure": {"Destination": _queue_arn(NAMES.failed_merges_queue)}},
-        },
-    )
+        _create_queue(NAMES.provider_queue(provider), functions[f"{provider}_poller"])
+    failed = {"OnFailure": {"Destination": _queue_arn(NAMES.failed_merges_queue)}}
+    once = {"MaximumRetryAttempts": 0, "DestinationConfig": failed}
+    lambda_backends[ACCOUNT][REGION].put_function_event_invoke_config(functions["merger"].name, once)
 
 
-def _create_queue(name: str, function: Function, *, reports: bool = False) -> None:
+def _create_queue(name: str, function: Function, *, batch: int = 1) -> None:
     sqs = sqs_backends[ACCOUNT][REGION]
     dead_letters = sqs.create_queue(NAMES.dead_letters(name), MessageRetentionPeriod=RETENTION)
     redrive = {"deadLetterTargetArn": dead_letters.queue_arn, "maxReceiveCount": MAX_RECEIVES}
@@ -60,8 +57,8 @@ def _create_queue(name: str, function: Function, *, reports: bool = False) -> No
         {
             "EventSourceArn": _queue_arn(name),
             "FunctionName": function.arn,
-            "BatchSize": 10,
-            "FunctionResponseTypes": ["ReportBatchItemFailures"] if reports else [],
+            "BatchSize": batch,
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
         }
     )
 
@@ -81,8 +78,10 @@ def create_rules(functions: Mapping[str, Function]) -> None:
     events.put_rule(rule, event_pattern=json.dumps(died))
     events.put_targets(rule, None, [{"Id": "scheduling", "Arn": _queue_arn(NAMES.scheduling_queue)}])
     rule = f"jiki-video-sweep-{NAMES.environment}"
-    events.put_rule(rule, scheduled_expression="rate(5 minutes)")
+    events.put_rule(rule, scheduled_expression=f"rate({SWEEP_MINUTES} minutes)")
     events.put_targets(rule, None, [{"Id": "sweeper", "Arn": functions["sweeper"].arn}])
+    once = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": SWEEP_MINUTES * 60}
+    lambda_backends[ACCOUNT][REGION].put_function_event_invoke_config(functions["sweeper"].name, once)
 
 
 def create_api(functions: Mapping[str, Function]) -> str:
