@@ -148,14 +148,20 @@ class Publisher:
         return Output(media_type, key, stored.size, stored.sha256, pipeline.bucket)
 
     def _fetch(self, node: Node, source: str, pipeline: Pipeline) -> Output:
-        """Copy what lies behind an address into the bucket, streamed; its name there comes from the address."""
+        """Copy what lies behind an address into the bucket, streamed; its name there comes from the address.
+
+        Redirects are followed, but never out of TLS: the insides of networks, such as a machine's own credentials,
+        speak plain HTTP.
+        """
         url_path = urlsplit(source).path
         key = self._key(pipeline, node.id, hashlib.sha256(source.encode()).hexdigest(), Path(url_path).suffix.lower())
         try:
-            with requests.get(source, stream=True, timeout=_FETCH_TIMEOUT) as answer:
-                answer.raise_for_status()
-                kind = answer.headers.get("Content-Type", "application/octet-stream")
-                stored = self.storage.put(answer.iter_content(CHUNK), pipeline.bucket, key, kind)
+            with requests.Session() as session:
+                del session.adapters["http://"]
+                with session.get(source, stream=True, timeout=_FETCH_TIMEOUT) as answer:
+                    answer.raise_for_status()
+                    kind = answer.headers.get("Content-Type", "application/octet-stream")
+                    stored = self.storage.put(answer.iter_content(CHUNK), pipeline.bucket, key, kind)
         except requests.RequestException as error:
             because = f"status {error.response.status_code}" if error.response is not None else type(error).__name__
             problem = Problem(f"nodes.{node.id}.asset.source", f"{source} can't be fetched ({because}).")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.unit.conftest import TableNames
 from tests.unit.graphs import claim
-from video_production.errors import RequestError
+from video_production.errors import DocumentError, RequestError
 from video_production.nodes.model import Desired, Node, NodeStatus, Output, Pipeline
 from video_production.nodes.table import NodeTable
 from video_production.scheduling.asking import Asking
@@ -240,3 +242,33 @@ def test_two_who_ask_for_the_failed_nodes_at_once_disturb_nobody(desk: Desk, tab
     overtake(desk, "retry", lambda: asking.retry("lesson", "second", "run"))
     assert asking.retry_failed("lesson") == {}
     assert desk.status()["second"] == "pending"
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "fetched"),
+    [("http://169.254.169.254/latest/meta-data/", False), ("https://cdn.example.com/script.txt", True)],
+)
+def test_an_asset_is_fetched_over_tls_wherever_its_address_redirects_to(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, elsewhere: str, fetched: bool
+) -> None:
+    """A document's writer must not have the machine that publishes it read what only that machine can reach."""
+    called: list[str] = []
+
+    def answered(_: object, request: requests.PreparedRequest, **options: object) -> requests.Response:
+        called.append(str(request.url))
+        answer = requests.Response()
+        answer.request, answer.url, answer.raw = request, str(request.url), io.BytesIO(b"Hello.")
+        answer.status_code = 302 if len(called) == 1 else 200
+        answer.headers.update({"Location": elsewhere} if len(called) == 1 else {"Content-Type": "text/plain"})
+        return answer
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", answered)
+    asset = {"type": "text", "source": "https://files.example.com/script.txt"}
+    graph = [Node("lesson", "script", "script", "asset", asset=asset), *desk.graph()[1:]]
+    if fetched:
+        desk.publish(graph)
+        assert called == ["https://files.example.com/script.txt", elsewhere]
+    else:
+        with pytest.raises(DocumentError, match="can't be fetched"):
+            desk.publish(graph)
+        assert called == ["https://files.example.com/script.txt"]
