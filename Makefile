@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help demo test test-kills test-e2e bench-concat cost bench-imports layer bundles synth lint format lock clean
+.PHONY: help demo test test-kills test-e2e bench-concat cost bench-imports bench-deploy layer bundles synth lint format lock clean
 
 .PHONY: setup
 setup:
@@ -33,6 +33,9 @@ cost: setup  ## measure the example lesson and compute what it costs on AWS
 
 bench-imports: setup  ## compare the functions' cold imports with `import boto3`
 	@$(BIN)/python -m benchmarks.cold_imports
+
+bench-deploy: setup  ## time the CDK: synth, and deployments into an emulated AWS
+	@$(BIN)/python -m benchmarks.deploying
 
 layer:  ## build the FFmpeg layer for both architectures
 	@$(PYTHON) tools/set_up.py deploy
