@@ -56,18 +56,22 @@ class QueuePump:
     def _look(self) -> None:
         while not self._crew.closing.is_set():
             self._arrived.clear()
-            for backend in existing(lambda_backends):
-                for mapping in list(backend._event_source_mappings.values()):
-                    if mapping.enabled:
-                        self._serve(mapping)
+            try:
+                for backend in existing(lambda_backends):
+                    for mapping in list(backend._event_source_mappings.values()):
+                        if mapping.enabled and mapping.event_source_arn.split(":")[2] == "sqs":
+                            self._serve(mapping)
+            except Exception:
+                # Definitions may change under our hands; the next look sees them whole.
+                log.exception("a look at the queues failed")
             self._arrived.wait(LOOK_EVERY)
 
     def _serve(self, mapping: Any) -> None:
         """Start a batch for whatever waits, as far as the mapping's concurrency goes."""
-        _, _, service, region, account, name = mapping.event_source_arn.split(":")
+        _, _, _, region, account, name = mapping.event_source_arn.split(":")
         sqs = sqs_backends[account][region]
         queue = sqs.queues.get(name)
-        if service != "sqs" or queue is None:
+        if queue is None:
             return
         limit = int((mapping.scaling_config or {}).get("MaximumConcurrency", CONCURRENCY))
         while self._under_way[mapping.uuid] < limit and _batch_is_due(mapping, queue):

@@ -61,7 +61,10 @@ class Clock:
 
     def _tick(self) -> None:
         while not self._crew.closing.wait(TICK):
-            seen = {(each.arn, each.expression): each for each in _schedules()}
+            try:
+                seen = {(each.arn, each.expression): each for each in _schedules()}
+            except RuntimeError:
+                continue  # definitions changed under our hands; the next look sees them whole
             self._due = {key: due for key, due in self._due.items() if key in seen}
             for key, schedule in seen.items():
                 self._look_at(key, schedule)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -95,8 +96,6 @@ def test_a_mapping_follows_the_alias_that_it_names(doors: Any, moto: Any, functi
 
 
 def test_nothing_is_lost_when_many_send_while_messages_are_deleted(doors: Any, moto: Any, functions: Any) -> None:
-    import threading
-
     moto.feed(moto.queue("work"), moto.function("worker"), BatchSize=1)
     senders = [threading.Thread(target=moto.send, args=("work", *(f"{n}-{i}" for i in range(12)))) for n in range(4)]
     for sender in senders:
@@ -141,3 +140,20 @@ def test_answers_count_only_where_the_mapping_wants_reports() -> None:
     answer = b'{"batchItemFailures": [{"itemIdentifier": "b"}]}'
     assert failed_messages(Outcome(answer), BATCH, reports=False) == set()
     assert failed_messages(Outcome(answer, failed=True), BATCH, reports=False) == BATCH
+
+
+def test_a_mapping_whose_queue_or_function_is_gone_does_not_stop_the_others(
+    doors: Any, moto: Any, functions: Any
+) -> None:
+    from moto.awslambda.models import lambda_backends
+    from moto.sqs.models import sqs_backends
+
+    moto.feed(moto.queue("gone"), moto.function("orphan"))
+    moto.feed(moto.queue("unread"), moto.function("deleted"))
+    moto.feed(moto.queue("work"), moto.function("worker"))
+    sqs_backends["123456789012"]["us-east-1"].delete_queue("gone")
+    lambda_backends["123456789012"]["us-east-1"].delete_function("deleted")
+    moto.send("unread", "1")
+    moto.send("work", "2")
+    assert [name for name, _ in functions.await_calls(1)] == ["worker"]
+    assert moto.held("unread") == 1
