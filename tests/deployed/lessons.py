@@ -13,7 +13,7 @@ from typing import Any
 from tests.deployed.site import Environment
 from tests.e2e.lab import Lab
 
-__all__ = ["Lesson", "events_of", "executions", "produce", "wait_for_end"]
+__all__ = ["Lesson", "events_of", "executions", "produce", "script_of", "wait_for_end"]
 
 
 @dataclass
@@ -28,24 +28,25 @@ class Lesson:
 def produce(environment: Environment, folder: Path, name: str) -> Lesson:
     """A still with a voice and a clip, merged; made in this environment and downloaded."""
     folder.mkdir(parents=True, exist_ok=True)
-    document = Lab(folder, name=name).write_lesson()
+    document = Lab(folder, name=name).write_lesson(script=script_of(name))
     done = environment.run("produce", str(document), "--json", "--yes")
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
     last = json.loads(done.stdout.splitlines()[-1])
-    [execution] = [
-        each
-        for each in executions(environment, environment.names.pipeline_machine)
-        if _input(environment, each)["pipeline_id"] == name
-    ]
+    [execution] = executions(environment, environment.names.pipeline_machine, name)
     return Lesson(name, Path(last["output"]["path"]), execution["executionArn"])
 
 
-def executions(environment: Environment, machine: str) -> list[dict[str, Any]]:
-    aws = environment.client("stepfunctions")
-    found: list[dict[str, Any]] = aws.list_executions(stateMachineArn=environment.machine(machine)["stateMachineArn"])[
-        "executions"
-    ]
-    return found
+def script_of(name: str) -> str:
+    """What the voice of a lesson says; no two lessons can share it."""
+    return f"Binary search looks at the middle of a sorted list. This is {name}."
+
+
+def executions(environment: Environment, machine: str, lesson: str) -> list[dict[str, Any]]:
+    """The executions of a machine that worked for a lesson."""
+    aws, arn = environment.client("stepfunctions"), environment.machine(machine)["stateMachineArn"]
+    pages = aws.get_paginator("list_executions").paginate(stateMachineArn=arn)
+    found = [each for page in pages for each in page["executions"]]
+    return [each for each in found if _input(environment, each)["pipeline_id"] == lesson]
 
 
 def _input(environment: Environment, execution: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from stand_ins.charge_book import ChargeBook
-from tests.deployed.lessons import Lesson, events_of, executions, produce, wait_for_end
+from tests.deployed.lessons import Lesson, events_of, executions, produce, script_of, wait_for_end
 from tests.deployed.site import BUCKETS, PROBES, Environment, Site, broken_functions
 from tests.e2e.lesson_sound import decoded, rms
 from tests.unit.media.listening import RATE
@@ -62,7 +63,7 @@ def test_the_video_lies_in_the_environments_bucket_and_is_marked_as_a_draft(made
 
 
 def test_both_machines_succeeded(made: Made) -> None:
-    nodes = executions(made.environment, made.environment.names.node_machine)
+    nodes = executions(made.environment, made.environment.names.node_machine, made.lesson.name)
     assert Counter(each["status"] for each in nodes) == {"SUCCEEDED": 3}  # voice, scene, film
     assert wait_for_end(made.environment, made.lesson.execution) == "SUCCEEDED"
 
@@ -98,4 +99,5 @@ def test_machines_ran_the_published_versions(made: Made) -> None:
 
 def test_the_voice_was_bought_once(made: Made, site: Site) -> None:
     book = ChargeBook(site.cloud.home / "stand-ins" / "elevenlabs" / "charge_book.jsonl")
-    assert len(book.rows()) == 1
+    said = hashlib.sha256(script_of(made.lesson.name).encode()).hexdigest()
+    assert len([charge for charge in book.rows() if charge.text_sha256 == said]) == 1
