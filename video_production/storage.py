@@ -7,6 +7,7 @@ work next time (TransientError).
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from video_production.clients import LazyClient
 from video_production.errors import MediaError, OperatorError, RequestError, TransientError
 
-__all__ = ["CHUNK", "S3Location", "Storage", "StoredObject", "parse_s3_url", "translated"]
+__all__ = ["CHUNK", "S3Location", "Storage", "StoredObject", "file_name", "parse_s3_url", "s3_location", "translated"]
 
 CHUNK = 1 << 20
 PART = 8 << 20
@@ -30,6 +31,10 @@ PART = 8 << 20
 Tags = Sequence[tuple[str, str]]
 """Object tags, name and value: by them a bucket's lifecycle rules know what may expire."""
 
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+_LONGEST_KEY = 1024
+_LONGEST_NAME = 200
+"""In bytes; Linux takes 255."""
 _DENIED = {"AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled"}
 _FULL = "InsufficientStorage"
 """What the local cloud's S3 answers when the disk is full."""
@@ -61,7 +66,26 @@ def parse_s3_url(url: str) -> S3Location:
     bucket, _, key = url.removeprefix("s3://").partition("/")
     if not url.startswith("s3://") or not bucket or not key:
         raise RequestError(f"'{url}' is not an S3 URL; write s3://bucket/key.")
+    return s3_location(bucket, key)
+
+
+def s3_location(bucket: str, key: str) -> S3Location:
+    """The object that a caller names. Raises RequestError where S3 knows no such name."""
+    if not _BUCKET.fullmatch(bucket):  # in a bucket's place boto3 takes ARNs of other resources, too
+        raise RequestError(f"{bucket[:64]!a} can't be a bucket; write its name alone.")
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        size = 0
+    if not 0 < size <= _LONGEST_KEY or "\0" in key:
+        raise RequestError(f"{key[:64]!a} can't be a key in S3; it has 1 to {_LONGEST_KEY} bytes of UTF-8.")
     return S3Location(bucket, key)
+
+
+def file_name(key: str) -> str:
+    """A name for a copy of the object on this disk: the last part of its key, shortened at the front to 200 bytes."""
+    name = Path(key).name
+    return "file" if name in ("", "..") else name.encode()[-_LONGEST_NAME:].decode(errors="ignore")
 
 
 class Storage:

@@ -14,7 +14,7 @@ from video_production.errors import InputError, RequestError, VideoProductionErr
 from video_production.media.merge_objects import merge_objects
 from video_production.metrics import Report
 from video_production.secrets import Secret
-from video_production.storage import S3Location, Storage, parse_s3_url
+from video_production.storage import S3Location, Storage, parse_s3_url, s3_location
 from video_production.webhooks.callbacks import check_callback_url, post_callback
 from video_production.webhooks.unanswered import identity_of
 
@@ -62,7 +62,7 @@ class DirectRequest:
         bucket, key = self.event.get("output_bucket"), self.event.get("output_key")
         if not isinstance(bucket, str) or not bucket or not isinstance(key, str) or not key:
             raise RequestError("output_bucket and output_key: name the object that the merged video becomes.")
-        return S3Location(bucket, key)
+        return s3_location(bucket, key)
 
 
 def answer_direct(request: DirectRequest, caller: DirectCaller, storage: Storage, deadline: float) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from video_production.media.merge import MergeInput, MergeResult, merge
-from video_production.storage import S3Location, Storage
+from video_production.storage import S3Location, Storage, file_name
 
 __all__ = ["MergedObject", "merge_objects"]
 
@@ -36,7 +36,7 @@ def merge_objects(
     """
     fetched = []
     for number, source in enumerate(inputs):
-        path = work / str(number) / Path(source.key).name  # messages name the file as its owner does
+        path = work / str(number) / file_name(source.key)  # messages name the file as its owner does
         path.parent.mkdir()
         storage.download(source.bucket, source.key, path)
         fetched.append(MergeInput(path.name, path))

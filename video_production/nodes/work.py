@@ -16,7 +16,7 @@ from video_production.media.captions import Cue, read_captions, to_srt, to_vtt
 from video_production.nodes.model import Captions, Desired, Node, Output, Pipeline
 from video_production.nodes.table import Claim, NodeTable
 from video_production.settings import INTERMEDIATE_TAG
-from video_production.storage import Storage
+from video_production.storage import Storage, file_name
 
 __all__ = ["Input", "NodeWork"]
 
@@ -135,4 +135,4 @@ class NodeWork:
 def _file_name(node: Node, output: Output) -> str:
     """A name that people recognise in messages, with the suffix of what it holds."""
     source = str((node.asset or {}).get("source") or node.id)
-    return Path(source).stem + Path(output.s3_key).suffix
+    return file_name(Path(source).stem + Path(output.s3_key).suffix)
