@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from video_production.cli.words import visible
 from video_production.errors import RequestError
 
 __all__ = ["Line", "LogReader", "Wanted", "colours", "day_of", "render", "seconds_of"]
@@ -165,15 +166,18 @@ def seconds_of(text: str) -> float:
 
 
 def render(line: Line, roles: int) -> Iterator[tuple[str, str]]:
-    """A line for a person, and what is to stand below it: (text, colour). `roles` is the width of the role's column."""
+    """A line for a person, and what is to stand below it: (text, colour). `roles` is the width of the role's column.
+
+    Callers choose some of what is logged, so nothing of it reaches the terminal as a control character.
+    """
     moment = datetime.fromtimestamp(line.at / 1000).astimezone()
     time_of_day = f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
     extras = "  ".join(f"{name}={_short(value)}" for name, value in line.extras.items())
     parts = [f"{time_of_day}  {line.level:<7}  {line.role:<{roles}}", line.node, line.message, extras]
     style = _STYLES.get(line.level, "")
-    yield "  ".join(part for part in parts if part), style
+    yield visible("  ".join(part for part in parts if part)), style
     for text in line.more:
-        yield f"    {text}", style
+        yield visible(f"    {text}"), style
 
 
 def day_of(line: Line) -> str:

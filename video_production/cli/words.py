@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["KINDS", "clock_time", "count", "elapsed", "listing", "money", "near", "quoted"]
+__all__ = ["KINDS", "clock_time", "count", "elapsed", "listing", "money", "near", "quoted", "visible"]
 
 KINDS = {
     "asset": "asset",
@@ -18,6 +19,9 @@ KINDS = {
     "merge-videos": "merge",
     "compose-video": "compose",
 }
+
+
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def elapsed(seconds: float) -> str:
@@ -57,3 +61,8 @@ def quoted(path: Path | str) -> str:
 def near(path: Path) -> str:
     """A path as short as it can be typed here: relative below the working folder, else as it is."""
     return str(path.relative_to(Path.cwd())) if path.is_absolute() and path.is_relative_to(Path.cwd()) else str(path)
+
+
+def visible(text: str) -> str:
+    """Text that others wrote, on one line: a terminal's control characters as they are written in a program."""
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)

@@ -159,3 +159,17 @@ def test_a_time_is_a_number_and_a_unit() -> None:
     for text in ("", "h", "0m", "1.5h", "2 h", "1w"):
         with pytest.raises(RequestError, match="is no time: write a number and s, m, h or d, such as 15m"):
             seconds_of(text)
+
+
+def test_what_a_stranger_had_logged_neither_drives_the_terminal_nor_looks_like_another_line() -> None:
+    line = Line(
+        at=1_790_000_000_123,
+        role="merger",
+        level="INFO",
+        message="done\n12:00:00.000  ERROR  all is lost",
+        extras={"error": "s3://v/\x1b[2Jé.mp4"},
+        more=("\x1b]0;title\x07\tx",),
+    )
+    [(first, _), (second, _)] = render(line, 6)
+    assert first.endswith("done\\n12:00:00.000  ERROR  all is lost  error=s3://v/\\x1b[2Jé.mp4")
+    assert second == "    \\x1b]0;title\\x07\tx"
