@@ -54,6 +54,10 @@ class LocalFile:
             raise MediaError(f"{self.name} changed while it was being read. Run again when nothing writes to it.")
         return data
 
+    def fileno(self) -> int:
+        """The descriptor, for the operating system to copy from."""
+        return self._file.fileno()
+
     def close(self) -> None:
         self._file.close()
 
@@ -76,8 +80,8 @@ class S3Object:
 
     def __init__(self, client: Any, bucket: str, key: str) -> None:
         self._client = client
-        self._bucket = bucket
-        self._key = key
+        self.bucket = bucket
+        self.key = key
         self.name = f"s3://{bucket}/{key}"
         self.etag = ""
         self.size = 0
@@ -99,9 +103,9 @@ class S3Object:
     def _get(self, offset: int, length: int) -> bytes:
         span = {"Range": f"bytes={offset}-{offset + length - 1}"}
         pinned = {"IfMatch": self.etag} if self.etag else {}
-        with translated(self._bucket, self._key):
+        with translated(self.bucket, self.key):
             try:
-                answer = self._client.get_object(Bucket=self._bucket, Key=self._key, **span, **pinned)
+                answer = self._client.get_object(Bucket=self.bucket, Key=self.key, **span, **pinned)
             except ClientError as error:
                 self._explain(error)
                 raise

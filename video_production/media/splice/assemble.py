@@ -1,0 +1,172 @@
+"""Clips into the plan of a file: its header, and which bytes of which clip follow in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from video_production.media.mp4.boxes import box
+from video_production.media.mp4.model import AudioEntry, VideoEntry
+from video_production.media.splice.header import Chapter, TrackTable, file_type, movie_header, sample_entry
+from video_production.media.splice.parts import Bytes, Piece, Range
+from video_production.media.splice.spans import AAC_FRAME, Clip, Numbers, Unfit
+from video_production.media.splice.timeline import (
+    PictureTable,
+    SoundTable,
+    lay_out_picture,
+    lay_out_sound,
+    starts,
+)
+
+__all__ = ["Assembly", "assemble"]
+
+_SILENCE = {1: bytes.fromhex("00c800802380"), 2: bytes.fromhex("210049900219002380")}
+"""One AAC-LC packet of digital silence, by channels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """A file that needs only be put together: `pieces` in order, `size` in bytes.
+
+    `starts` are the clips' beginnings in the result and, last, its duration (seconds); `tracks` its tables, whose
+    offsets count from `media_start`, the first byte of the media.
+    """
+
+    pieces: tuple[Piece, ...]
+    size: int
+    media_start: int
+    starts: tuple[Fraction, ...]
+    picture: PictureTable
+    sound: SoundTable | None
+    tracks: tuple[TrackTable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Media:
+    """The bytes of one clip in the result: `silence` packets first, then [begin, end) of its file; `at` in the media."""
+
+    at: int
+    silence: int
+    begin: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        return self.silence + self.end - self.begin
+
+
+def assemble(clips: Sequence[Clip], *, chapters: bool = False, comment: str = "") -> Assembly:
+    """Lay out the clips behind each other. All must have the same sample entries. Raises Unfit."""
+    picture, sound = lay_out_picture(clips), lay_out_sound(clips)
+    times = starts(clips)
+    silence = _silence_of(clips)
+    media = _lay_out_media(clips, sound, len(silence))
+    tracks = [_picture_track(clips, picture, media)]
+    if sound:
+        tracks.append(_sound_track(clips, sound, media, len(silence), times[-1]))
+    size = sum(each.size for each in media)
+    marks = [Chapter(float(at), clip.name) for at, clip in zip(times, clips, strict=False)] if chapters else []
+    entry = clips[0].video.entry
+    assert isinstance(entry, VideoEntry)
+    head = file_type(entry)
+    head += movie_header(tracks, media_size=size, before=len(head), chapters=marks, comment=comment)
+    head += (1).to_bytes(4, "big") + b"mdat" + (16 + size).to_bytes(8, "big")
+    pieces: list[Piece] = [Bytes(head)]
+    for index, each in enumerate(media):
+        if each.silence:
+            pieces.append(Bytes(silence * (each.silence // len(silence))))
+        pieces.append(Range(index, each.begin, each.end - each.begin))
+    return Assembly(tuple(pieces), len(head) + size, len(head), tuple(times), picture, sound, tuple(tracks))
+
+
+def _silence_of(clips: Sequence[Clip]) -> bytes:
+    entry = next((clip.audio.entry for clip in clips if clip.audio), None)
+    if not isinstance(entry, AudioEntry):
+        return b""
+    if entry.channels not in _SILENCE:
+        raise Unfit(f"sound with {entry.channels} channels")
+    return _SILENCE[entry.channels]
+
+
+def _lay_out_media(clips: Sequence[Clip], sound: SoundTable | None, frame: int) -> list[_Media]:
+    """Silence lies before the media of the clip whose time it fills, so that players find it close by."""
+    silent = [0] * len(clips)
+    for run in sound.runs if sound else ():
+        if run.silent:
+            silent[run.clip] += run.count * frame
+    media: list[_Media] = []
+    at = 0
+    for clip, quiet in zip(clips, silent, strict=True):
+        spans = [(clip.picture.offsets, clip.picture.sizes)]
+        if clip.sound:
+            spans.append((clip.sound.offsets, clip.sound.sizes))
+        begin = min(int(offsets.min()) for offsets, _ in spans)
+        end = max(int((offsets + sizes).max()) for offsets, sizes in spans)
+        media.append(_Media(at, quiet, begin, end))
+        at += media[-1].size
+    return media
+
+
+def _shift(each: _Media) -> int:
+    """What turns an offset in the clip's file into one in the result's media."""
+    return each.at + each.silence - each.begin
+
+
+def _picture_track(clips: Sequence[Clip], table: PictureTable, media: Sequence[_Media]) -> TrackTable:
+    first = clips[0].video
+    entry = first.entry
+    assert isinstance(entry, VideoEntry)
+    shifts = np.array([_shift(each) for each in media], np.int64)
+    width = round(entry.width * entry.pixel_aspect)
+    return TrackTable(
+        kind="video",
+        timescale=table.timescale,
+        entry=sample_entry(entry),
+        sizes=table.sizes,
+        offsets=table.offsets + shifts[table.clip],
+        durations=np.diff(table.dts, append=table.end),
+        composition=table.composition,
+        sync=table.sync,
+        media_time=table.shown,
+        length=table.length,
+        late=table.late,
+        size=(width, entry.height),
+    )
+
+
+def _sound_track(
+    clips: Sequence[Clip], table: SoundTable, media: Sequence[_Media], frame: int, duration: Fraction
+) -> TrackTable:
+    sizes: list[Numbers] = []
+    offsets: list[Numbers] = []
+    used = [0] * len(clips)
+    for run in table.runs:
+        if run.silent:
+            at = media[run.clip].at + used[run.clip]
+            used[run.clip] += run.count * frame
+            sizes.append(np.full(run.count, frame, np.int64))
+            offsets.append(at + frame * np.arange(run.count, dtype=np.int64))
+            continue
+        span = clips[run.clip].sound
+        assert span is not None
+        kept = slice(run.first, run.first + run.count)
+        sizes.append(span.sizes[kept])
+        offsets.append(span.offsets[kept] + _shift(media[run.clip]))
+    entry = next(clip.audio.entry for clip in clips if clip.audio)
+    assert isinstance(entry, AudioEntry)
+    return TrackTable(
+        kind="audio",
+        timescale=table.rate,
+        entry=sample_entry(entry),
+        sizes=np.concatenate(sizes),
+        offsets=np.concatenate(offsets),
+        durations=np.full(table.packets, AAC_FRAME, np.int64),
+        composition=None,
+        sync=None,
+        media_time=table.hidden,
+        length=min(round(duration * table.rate), table.packets * AAC_FRAME - table.hidden),
+        late=0,
+    )

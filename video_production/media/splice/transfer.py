@@ -1,0 +1,222 @@
+"""Puts a planned file together: on S3 by part copies, locally by copying file ranges; nothing is seen until it is whole.
+
+Every read and every copy is pinned to the version of the input that was planned with (ETag): an input that is replaced
+meanwhile fails the merge instead of corrupting it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from video_production.errors import TransientError
+from video_production.media.mp4.source import LocalFile, S3Object, Source
+from video_production.media.splice.parts import LEAST_PART, Bytes, Copied, Part, Piece, Sent, plan_parts
+from video_production.storage import S3Location, translated
+
+__all__ = ["Transferred", "VirtualFile", "write_file", "write_object"]
+
+_AT_ONCE = 32
+_CHUNK = 8 << 20
+_MIME = "video/mp4"
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """What moved, in bytes: `read` from the inputs through us, `written` through us, `copied` by S3 itself."""
+
+    size: int
+    read: int
+    written: int
+    copied: int
+
+
+class VirtualFile:
+    """The planned file as something to read from, before it exists."""
+
+    def __init__(self, name: str, pieces: Sequence[Piece], sources: Sequence[Source]) -> None:
+        self.name = name
+        self.size = sum(piece.size for piece in pieces)
+        self._pieces = pieces
+        self._sources = sources
+
+    def read(self, offset: int, length: int) -> bytes:
+        return b"".join(self._ranges(offset, offset + length))
+
+    def _ranges(self, begin: int, end: int) -> Iterator[bytes]:
+        at = 0
+        for piece in self._pieces:
+            low, high = max(begin, at), min(end, at + piece.size)
+            if low < high:
+                if isinstance(piece, Bytes):
+                    yield piece.content[low - at : high - at]
+                else:
+                    yield self._sources[piece.source].read(piece.start + low - at, high - low)
+            at += piece.size
+
+
+def write_object(
+    client: Any,
+    pieces: Sequence[Piece],
+    sources: Sequence[Source],
+    destination: S3Location,
+    *,
+    on_progress: Callable[[float], None] = lambda fraction: None,
+    before_completion: Callable[[], None] = lambda: None,
+) -> Transferred:
+    """Make the object `destination` from `pieces` of `sources` (S3 objects are copied by S3, other files are sent).
+
+    `before_completion` runs when all parts are there and nothing is visible yet: what it raises stops the merge. On any
+    failure the upload is aborted. Raises MediaError, OperatorError, TransientError.
+    """
+    size = sum(piece.size for piece in pieces)
+    if size < 2 * LEAST_PART:
+        return _put_whole(client, pieces, sources, destination, before_completion)
+    copyable = [isinstance(source, S3Object) for source in sources]
+    parts = plan_parts(pieces, copyable=copyable)
+    with translated(destination.bucket, destination.key):
+        target = {"Bucket": destination.bucket, "Key": destination.key}
+        upload = client.create_multipart_upload(**target, ContentType=_MIME)["UploadId"]
+        try:
+            etags = _send_parts(client, {**target, "UploadId": upload}, parts, sources, on_progress)
+            before_completion()
+            done = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, start=1)]
+            client.complete_multipart_upload(**target, UploadId=upload, MultipartUpload={"Parts": done})
+        except BaseException:
+            with contextlib.suppress(Exception):  # what went wrong before matters more
+                client.abort_multipart_upload(**target, UploadId=upload)
+            raise
+    sent = [part for part in parts if isinstance(part, Sent)]
+    fetched = sum(piece.size for part in sent for piece in part.pieces if not isinstance(piece, Bytes))
+    written = sum(part.size for part in sent)
+    return Transferred(size, fetched, written, size - written)
+
+
+def _put_whole(
+    client: Any,
+    pieces: Sequence[Piece],
+    sources: Sequence[Source],
+    destination: S3Location,
+    before_completion: Callable[[], None],
+) -> Transferred:
+    body = _gathered(pieces, sources)
+    before_completion()
+    with translated(destination.bucket, destination.key):
+        client.put_object(Bucket=destination.bucket, Key=destination.key, Body=body, ContentType=_MIME)
+    fetched = sum(piece.size for piece in pieces if not isinstance(piece, Bytes))
+    return Transferred(len(body), fetched, len(body), 0)
+
+
+def _gathered(pieces: Sequence[Piece], sources: Sequence[Source]) -> bytes:
+    return b"".join(
+        piece.content if isinstance(piece, Bytes) else sources[piece.source].read(piece.start, piece.size)
+        for piece in pieces
+    )
+
+
+def _send_parts(
+    client: Any,
+    upload: dict[str, str],
+    parts: Sequence[Part],
+    sources: Sequence[Source],
+    on_progress: Callable[[float], None],
+) -> list[str]:
+    total, done = sum(part.size for part in parts), 0
+    with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(parts))) as pool:
+        running = {
+            pool.submit(_send_part, client, upload, number, part, sources): part
+            for number, part in enumerate(parts, start=1)
+        }
+        waiting = set(running)
+        try:
+            while waiting:
+                finished, waiting = wait(waiting, return_when=FIRST_EXCEPTION, timeout=0.5)
+                for each in finished:
+                    each.result()
+                    done += running[each].size
+                on_progress(done / total)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+        return [each.result() for each in running]
+
+
+def _send_part(client: Any, upload: dict[str, str], number: int, part: Part, sources: Sequence[Source]) -> str:
+    if not isinstance(part, Copied):
+        body = _gathered(part.pieces, sources)
+        return str(client.upload_part(**upload, PartNumber=number, Body=body)["ETag"])
+    source = sources[part.range.source]
+    assert isinstance(source, S3Object)
+    try:
+        answer = client.upload_part_copy(
+            **upload,
+            PartNumber=number,
+            CopySource={"Bucket": source.bucket, "Key": source.key},
+            CopySourceIfMatch=source.etag,
+            CopySourceRange=f"bytes={part.range.start}-{part.range.start + part.range.size - 1}",
+        )
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "412"):
+            raise TransientError(f"{source.name} was replaced while it was being merged.") from error
+        raise
+    return str(answer["CopyPartResult"]["ETag"])
+
+
+def write_file(
+    pieces: Sequence[Piece],
+    sources: Sequence[Source],
+    output: Path,
+    *,
+    on_progress: Callable[[float], None] = lambda fraction: None,
+    before_completion: Callable[[], None] = lambda: None,
+) -> Transferred:
+    """Make the local file `output` from `pieces`; it appears whole or not at all."""
+    size, done, copied = sum(piece.size for piece in pieces), 0, 0
+    handle, name = tempfile.mkstemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb", buffering=0) as file:
+            for piece in pieces:
+                if isinstance(piece, Bytes):
+                    file.write(piece.content)
+                else:
+                    copied += _copy_range(sources[piece.source], piece.start, piece.size, file.fileno())
+                done += piece.size
+                on_progress(done / size)
+        before_completion()
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(output)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return Transferred(size, size - copied, size - copied, copied)
+
+
+def _copy_range(source: Source, start: int, size: int, target: int) -> int:
+    """Append a range of `source` to `target`; bytes that the kernel copied by itself are counted and returned."""
+    copied = 0
+    if isinstance(source, LocalFile):
+        while copied < size:
+            try:
+                count = os.copy_file_range(source.fileno(), target, size - copied, offset_src=start + copied)
+            except (AttributeError, OSError):  # another file system, another operating system
+                break
+            if not count:
+                break
+            copied += count
+    for offset in range(start + copied, start + size, _CHUNK):
+        os.write(target, source.read(offset, min(_CHUNK, start + size - offset)))
+    return copied
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
