@@ -85,20 +85,18 @@ class S3Object:
         self.name = f"s3://{bucket}/{key}"
         self.etag = ""
         self.size = 0
-        self._offset = 0
-        self._block = self._get(0, HEAD)
+        self._seen = (0, self._get(0, HEAD))
+        """Where the bytes fetched last begin, and the bytes: one value, so that threads may read side by side."""
 
     def read(self, offset: int, length: int) -> bytes:
-        if not self._holds(offset, length):
-            self._block = self._get(offset, min(max(length, AHEAD), self.size - offset))
-            self._offset = offset
-        if not self._holds(offset, length):
+        start, block = self._seen
+        if not start <= offset or offset + length > start + len(block):
+            start, block = offset, self._get(offset, min(max(length, AHEAD), self.size - offset))
+            if length <= HEAD:
+                self._seen = (start, block)
+        if offset + length > start + len(block):
             raise TransientError(f"{self.name}: S3 sent fewer bytes than asked for.")
-        start = offset - self._offset
-        return self._block[start : start + length]
-
-    def _holds(self, offset: int, length: int) -> bool:
-        return self._offset <= offset and offset + length <= self._offset + len(self._block)
+        return block[offset - start : offset - start + length]
 
     def _get(self, offset: int, length: int) -> bytes:
         span = {"Range": f"bytes={offset}-{offset + length - 1}"}

@@ -8,7 +8,6 @@ from fractions import Fraction
 
 import numpy as np
 
-from video_production.media.mp4.boxes import box
 from video_production.media.mp4.model import AudioEntry, VideoEntry
 from video_production.media.splice.header import Chapter, TrackTable, file_type, movie_header, sample_entry
 from video_production.media.splice.parts import Bytes, Piece, Range
@@ -46,7 +45,7 @@ class Assembly:
 
 @dataclass(frozen=True, slots=True)
 class _Media:
-    """The bytes of one clip in the result: `silence` packets first, then [begin, end) of its file; `at` in the media."""
+    """The bytes of one clip in the result: `silence` bytes first, then [begin, end) of its file; `at` in the media."""
 
     at: int
     silence: int

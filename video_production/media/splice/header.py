@@ -67,11 +67,11 @@ def file_type(entry: VideoEntry) -> bytes:
 def sample_entry(entry: VideoEntry | AudioEntry) -> bytes:
     """The sample entry with which a track of the result is described: what matters to a decoder, nothing else."""
     if isinstance(entry, VideoEntry):
-        head = bytearray(entry.canonical[:86])
-        struct.pack_into(">H", head, 14, 1)
-        struct.pack_into(">IIIH", head, 36, _SEVENTY_TWO_DPI, _SEVENTY_TWO_DPI, 0, 1)
-        struct.pack_into(">Hh", head, 82, 0x18, -1)
-        return bytes(head) + entry.canonical[86:]
+        picture = bytearray(entry.canonical[:86])
+        struct.pack_into(">H", picture, 14, 1)
+        struct.pack_into(">IIIH", picture, 36, _SEVENTY_TWO_DPI, _SEVENTY_TWO_DPI, 0, 1)
+        struct.pack_into(">Hh", picture, 82, 0x18, -1)
+        return bytes(picture) + entry.canonical[86:]
     head = struct.pack(">6xHIIHHHHI", 1, 0, 0, entry.channels, 16, 0, 0, min(entry.sample_rate, 0xFFFF) << 16)
     return box("mp4a", head, _esds(entry))
 
@@ -99,19 +99,35 @@ def movie_header(
 ) -> bytes:
     """The `moov` box of a file in which `before` bytes come first, then `moov`, then 16 bytes, then the media."""
     wide = before + media_size + (1 << 28) > _WIDEST
-    moov = _moov(tracks, 0, wide, chapters, comment)
-    base = before + len(moov) + 16
-    return _moov(tracks, base, wide, chapters, comment)
+    tables = [_tables(track, wide) for track in tracks]
+    size = len(_moov(tracks, tables, 0, chapters, comment))
+    return _moov(tracks, tables, before + size + 16, chapters, comment)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """The boxes of `stbl`, and the positions of the chunks, which count from the first byte of the media."""
+
+    boxes: bytes
+    positions: Numbers
+    wide: bool
+
+    def stbl(self, base: int) -> bytes:
+        form = ">u8" if self.wide else ">u4"
+        positions = (self.positions + base).astype(form).tobytes()
+        head = struct.pack(">II", 0, len(self.positions))
+        return box("stbl", self.boxes, box("co64" if self.wide else "stco", head, positions))
 
 
 def _moov(
-    tracks: Sequence[TrackTable], base: int, wide: bool, chapters: Sequence[Chapter], comment: str
+    tracks: Sequence[TrackTable], tables: Sequence[_Tables], base: int, chapters: Sequence[Chapter], comment: str
 ) -> bytes:
     timescale = tracks[0].timescale
     longest = max(_movie_ticks(track, track.late + track.length, timescale) for track in tracks)
     mvhd = struct.pack(">IQQIQIH10x", 1 << 24, 0, 0, timescale, longest, 0x10000, 0x100)
     mvhd += _MATRIX + bytes(24) + struct.pack(">I", len(tracks) + 1)
-    traks = [_trak(number, track, timescale, base, wide) for number, track in enumerate(tracks, start=1)]
+    numbered = enumerate(zip(tracks, tables, strict=True), start=1)
+    traks = [_trak(number, track, timescale, table.stbl(base)) for number, (track, table) in numbered]
     return box("moov", box("mvhd", mvhd), *traks, *_user_data(chapters, comment))
 
 
@@ -119,7 +135,7 @@ def _movie_ticks(track: TrackTable, ticks: int, timescale: int) -> int:
     return -(-ticks * timescale // track.timescale)
 
 
-def _trak(number: int, track: TrackTable, movie_timescale: int, base: int, wide: bool) -> bytes:
+def _trak(number: int, track: TrackTable, movie_timescale: int, stbl: bytes) -> bytes:
     length = _movie_ticks(track, track.length, movie_timescale)
     late = round(track.late * movie_timescale / track.timescale)
     sound = track.kind == "audio"
@@ -133,23 +149,24 @@ def _trak(number: int, track: TrackTable, movie_timescale: int, base: int, wide:
     hdlr = struct.pack(">II4s12x", 0, 0, b"soun" if sound else b"vide") + name
     media = box("smhd", bytes(8)) if sound else box("vmhd", struct.pack(">I8x", 1))
     dinf = box("dinf", box("dref", struct.pack(">II", 0, 1), box("url ", struct.pack(">I", 1))))
-    minf = box("minf", media, dinf, _stbl(track, base, wide))
+    minf = box("minf", media, dinf, stbl)
     mdia = box("mdia", box("mdhd", mdhd), box("hdlr", hdlr), minf)
     return box("trak", box("tkhd", tkhd), box("edts", elst), mdia)
 
 
-def _stbl(track: TrackTable, base: int, wide: bool) -> bytes:
-    tables = [
+def _tables(track: TrackTable, wide: bool) -> _Tables:
+    boxes = [
         box("stsd", struct.pack(">II", 0, 1), track.entry),
         _runs("stts", 0, track.durations, ">u4"),
     ]
     if track.composition is not None and track.composition.any():
         signed = bool((track.composition < 0).any())
-        tables.append(_runs("ctts", int(signed), track.composition, ">i4"))
+        boxes.append(_runs("ctts", int(signed), track.composition, ">i4"))
     if track.sync is not None and not track.sync.all():
         numbers = np.flatnonzero(track.sync) + 1
-        tables.append(box("stss", struct.pack(">II", 0, len(numbers)), numbers.astype(">u4").tobytes()))
-    return box("stbl", *tables, *_chunks(track, base, wide), _sizes(track.sizes))
+        boxes.append(box("stss", struct.pack(">II", 0, len(numbers)), numbers.astype(">u4").tobytes()))
+    chunks, positions = _chunks(track)
+    return _Tables(b"".join([*boxes, chunks, _sizes(track.sizes)]), positions, wide)
 
 
 def _runs(kind: str, version: int, values: Numbers, form: str) -> bytes:
@@ -165,17 +182,15 @@ def _sizes(sizes: Numbers) -> bytes:
     return box("stsz", struct.pack(">III", 0, 0, len(sizes)), sizes.astype(">u4").tobytes())
 
 
-def _chunks(track: TrackTable, base: int, wide: bool) -> tuple[bytes, bytes]:
-    """`stsc` and `stco` or `co64`: a chunk is a run of samples that lie side by side."""
+def _chunks(track: TrackTable) -> tuple[bytes, Numbers]:
+    """`stsc` and where the chunks begin: a chunk is a run of samples that lie side by side."""
     ends = track.offsets + track.sizes
     firsts = np.flatnonzero(np.concatenate([[True], track.offsets[1:] != ends[:-1]]))
     counts = np.diff(firsts, append=len(track.offsets))
     changes = np.flatnonzero(np.concatenate([[True], counts[1:] != counts[:-1]]))
     runs = np.ones((len(changes), 3), ">u4")
     runs[:, 0], runs[:, 1] = changes + 1, counts[changes]
-    stsc = box("stsc", struct.pack(">II", 0, len(changes)), runs.tobytes())
-    positions = (track.offsets[firsts] + base).astype(">u8" if wide else ">u4")
-    return stsc, box("co64" if wide else "stco", struct.pack(">II", 0, len(firsts)), positions.tobytes())
+    return box("stsc", struct.pack(">II", 0, len(changes)), runs.tobytes()), track.offsets[firsts]
 
 
 def _user_data(chapters: Sequence[Chapter], comment: str) -> list[bytes]:

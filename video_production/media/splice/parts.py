@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 from video_production.errors import MediaError
 
-__all__ = ["LEAST_PART", "MOST_PARTS", "MOST_PART", "Bytes", "Copied", "Part", "Piece", "Range", "Sent", "plan_parts"]
+__all__ = ["LEAST_PART", "MOST_PART", "MOST_PARTS", "Bytes", "Copied", "Part", "Piece", "Range", "Sent", "plan_parts"]
 
 LEAST_PART = 5 << 20
 MOST_PART = 5 << 30
@@ -81,8 +82,9 @@ def plan_parts(
 ) -> list[Part]:
     """Cut `pieces`, in their order, into parts. Raises MediaError when they are too many.
 
-    `copyable` says of each source whether S3 can copy from it (None: from all). Greedy: what is not yet a part is held back until it is long enough; of a range that follows, only as much is
-    fetched as that takes, unless what would be left of it is too short to be copied.
+    `copyable` says of each source whether S3 can copy from it (None: from all). Greedy: what is not yet a part is held
+    back until it is long enough; of a range that follows, only as much is fetched as that takes, unless what would be
+    left of it is too short to be copied.
     """
     usual = min(max(_USUAL, -(-sum(piece.size for piece in pieces) // (most_parts // 2))), most)
     parts: list[Part] = []
@@ -127,4 +129,4 @@ def _equal(whole: Range, usual: int) -> list[Range]:
     """Ranges of about the same size, none longer than `usual`."""
     count = -(-whole.size // usual)
     bounds = [whole.start + whole.size * number // count for number in range(count + 1)]
-    return [Range(whole.source, begin, end - begin) for begin, end in zip(bounds, bounds[1:], strict=False)]
+    return [Range(whole.source, begin, end - begin) for begin, end in pairwise(bounds)]

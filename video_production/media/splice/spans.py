@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from video_production.media.mp4.model import AudioEntry, Edit, Movie, Samples, Track
+from video_production.media.mp4.model import AudioEntry, Edit, Movie, Track
 
 __all__ = ["AAC_FRAME", "Clip", "Numbers", "PictureSpan", "SoundSpan", "Unfit", "read_clip"]
 
@@ -130,7 +130,7 @@ def _picture_span(track: Track, movie_timescale: int) -> PictureSpan:
     dts = _numbers(samples.dts)
     pts = dts if samples.composition is None else dts + _numbers(samples.composition)
     origin = edit.media_time if edit and edit.media_time is not None else 0
-    first, last = _shown(samples, pts, origin, _edit_end(edit, track, movie_timescale))
+    first, last = _shown(pts, origin, _edit_end(edit, track, movie_timescale))
     if not samples.is_sync(first):
         raise Unfit("cut inside a group of pictures")
     stands = np.diff(dts, append=samples.end)
@@ -160,7 +160,7 @@ def _picture_span(track: Track, movie_timescale: int) -> PictureSpan:
     )
 
 
-def _shown(samples: Samples, pts: Numbers, begin: int, end: int | None) -> tuple[int, int]:
+def _shown(pts: Numbers, begin: int, end: int | None) -> tuple[int, int]:
     """The range of samples that an edit shows. Frames outside of it can be left out only at its two ends."""
     if begin <= int(pts.min()) and end is None:
         return 0, len(pts)

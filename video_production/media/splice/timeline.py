@@ -75,7 +75,9 @@ def lay_out_picture(clips: Sequence[Clip]) -> PictureTable:
         pts = _scaled(span.pts - span.shown, span.timescale, seen, scale)
         dts = _scaled(span.dts - span.shown, span.timescale, seen, scale) - (delay_ticks - own_early)
         if all_dts and len(dts) and dts[0] <= all_dts[-1][-1]:
-            raise Unfit(f"{clip.name}: its first frames would have to be decoded before the last ones of the clip before")
+            raise Unfit(
+                f"{clip.name}: its first frames would have to be decoded before the last ones of the clip before"
+            )
         all_pts.append(pts)
         all_dts.append(dts)
         ends.append(_ticks(seen + span.end - span.start, scale))

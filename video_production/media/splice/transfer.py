@@ -1,4 +1,4 @@
-"""Puts a planned file together: on S3 by part copies, locally by copying file ranges; nothing is seen until it is whole.
+"""Puts a planned file together: on S3 by part copies, locally by copying ranges; nothing is seen until it is whole.
 
 Every read and every copy is pinned to the version of the input that was planned with (ETag): an input that is replaced
 meanwhile fails the merge instead of corrupting it.
@@ -69,7 +69,7 @@ def write_object(
     sources: Sequence[Source],
     destination: S3Location,
     *,
-    on_progress: Callable[[float], None] = lambda fraction: None,
+    on_progress: Callable[[float], None] | None = None,
     before_completion: Callable[[], None] = lambda: None,
 ) -> Transferred:
     """Make the object `destination` from `pieces` of `sources` (S3 objects are copied by S3, other files are sent).
@@ -127,7 +127,7 @@ def _send_parts(
     upload: dict[str, str],
     parts: Sequence[Part],
     sources: Sequence[Source],
-    on_progress: Callable[[float], None],
+    on_progress: Callable[[float], None] | None,
 ) -> list[str]:
     total, done = sum(part.size for part in parts), 0
     with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(parts))) as pool:
@@ -142,7 +142,8 @@ def _send_parts(
                 for each in finished:
                     each.result()
                     done += running[each].size
-                on_progress(done / total)
+                if on_progress:
+                    on_progress(done / total)
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
@@ -175,7 +176,7 @@ def write_file(
     sources: Sequence[Source],
     output: Path,
     *,
-    on_progress: Callable[[float], None] = lambda fraction: None,
+    on_progress: Callable[[float], None] | None = None,
     before_completion: Callable[[], None] = lambda: None,
 ) -> Transferred:
     """Make the local file `output` from `pieces`; it appears whole or not at all."""
@@ -190,7 +191,8 @@ def write_file(
                 else:
                     copied += _copy_range(sources[piece.source], piece.start, piece.size, file.fileno())
                 done += piece.size
-                on_progress(done / size)
+                if on_progress:
+                    on_progress(done / size)
         before_completion()
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(output)

@@ -1,0 +1,217 @@
+"""Proof that a splice is sound, from the bytes at its joins: what begins a clip, and what decodes on both sides."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from video_production.errors import OperatorError, OutOfTime, VerificationFailed, VideoProductionError
+from video_production.media.frames import DECODE_PICTURE, DECODE_SOUND, list_frames
+from video_production.media.mp4.model import VideoEntry
+from video_production.media.mp4.reader import read_movie
+from video_production.media.mp4.source import Source
+from video_production.media.splice.assemble import Assembly
+from video_production.media.splice.header import TrackTable, movie_header
+from video_production.media.splice.spans import AAC_FRAME, Clip, Numbers, Unfit
+
+__all__ = ["refuse_unsafe_start", "verify_joins", "verify_tables"]
+
+_AT_ONCE = 2
+"""Joins decoded side by side: as many as the function has processors."""
+
+_MOST_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Units:
+    """NAL unit types of a codec: `begins` may follow anything, `pictures` are pictures, `settings` parameter sets."""
+
+    begins: frozenset[int]
+    pictures: range
+    settings: frozenset[int]
+
+    @staticmethod
+    def kind(codec: str, head: int) -> int:
+        return head & 31 if codec == "h264" else head >> 1 & 63
+
+
+_UNITS = {
+    "h264": _Units(frozenset({5}), range(1, 6), frozenset({7, 8})),
+    "hevc": _Units(frozenset({19, 20}), range(32), frozenset({32, 33, 34})),
+}
+
+
+def refuse_unsafe_start(clip: Clip, source: Source) -> None:
+    """Raise Unfit unless the clip begins with a picture before which nothing is referred to.
+
+    The sync sample table also lists recovery points of open groups of pictures (ISO/IEC 14496-15); parameter sets
+    inside the stream must be those of its sample entry, or a decoder would keep others for the next clip.
+    """
+    entry = clip.video.entry
+    assert isinstance(entry, VideoEntry)
+    units = _UNITS.get(entry.codec)
+    if units is None:
+        raise Unfit(f"{entry.codec.upper()} picture")
+    declared = {unit for _, unit in entry.parameter_sets}
+    start = int(clip.picture.offsets[0])
+    for kind, begin, size in _listed(source, start, start + int(clip.picture.sizes[0]), entry):
+        if kind in units.settings and source.read(begin, size) not in declared:
+            raise Unfit("codec settings change within the file")
+        if kind in units.pictures:
+            if kind not in units.begins:
+                raise Unfit("begins with a picture that refers to earlier ones")
+            return
+    raise Unfit("begins with no picture")
+
+
+def _listed(source: Source, position: int, end: int, entry: VideoEntry) -> Iterator[tuple[int, int, int]]:
+    """The NAL units of one sample: type, where it begins in the file, size in bytes."""
+    while position + entry.length_size < end:
+        head = source.read(position, entry.length_size + 1)
+        size, begin = int.from_bytes(head[:-1], "big"), position + entry.length_size
+        if begin + size > end:
+            return
+        yield _Units.kind(entry.codec, head[-1]), begin, size
+        position = begin + size
+
+
+def verify_tables(result: Source, assembly: Assembly) -> None:
+    """Read the result's header back and compare every sample with what was laid out. Raises VerificationFailed."""
+    movie = read_movie(result)
+    for track, table in zip(movie.tracks, assembly.tracks, strict=True):
+        samples = track.samples
+        decoded = np.concatenate([[0], np.cumsum(table.durations)])
+        composition = np.asarray(samples.composition) if samples.composition is not None else np.zeros(1, np.int64)
+        same = (
+            len(samples) == len(table.sizes)
+            and np.array_equal(np.asarray(samples.sizes), table.sizes)
+            and np.array_equal(np.asarray(samples.offsets).astype(np.int64), table.offsets + assembly.media_start)
+            and np.array_equal(np.asarray(samples.dts), decoded[:-1])
+            and samples.end == decoded[-1]
+            and (table.composition is None or bool((composition == table.composition).all()))
+        )
+        if not same:
+            raise VerificationFailed(
+                f"The tables of the merged {table.kind} don't say what was meant; nothing was stored."
+            )
+
+
+def verify_joins(
+    result: Source, assembly: Assembly, clips: Sequence[Clip], *, ffmpeg: str = "ffmpeg", deadline: float | None = None
+) -> int:
+    """Decode the group of pictures on each side of every join, with its sound; return the number of frames decoded.
+
+    `result` is read, not written: it need not exist yet. Raises VerificationFailed when a frame or a sample is missing
+    or the decoder warns, OutOfTime, OperatorError.
+    """
+    bounds = np.searchsorted(assembly.picture.clip, np.arange(1, len(clips)))
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        checks = [
+            pool.submit(
+                _verify_join, result, assembly, int(bound), clips[index].name, clips[index + 1].name, ffmpeg, deadline
+            )
+            for index, bound in enumerate(bounds)
+        ]
+        return sum(check.result() for check in checks)
+
+
+def _verify_join(
+    result: Source,
+    assembly: Assembly,
+    bound: int,
+    before: str,
+    after: str,
+    ffmpeg: str,
+    deadline: float | None,
+) -> int:
+    """`bound` is the first sample of the later clip."""
+    picture = assembly.picture
+    keys = np.flatnonzero(picture.sync)
+    begin = int(keys[np.searchsorted(keys, bound) - 1])
+    later = keys[keys > bound]
+    end = int(later[0]) if len(later) else len(picture.sizes)
+    tracks = [_excerpt(assembly.tracks[0], begin, end)]
+    if assembly.sound:
+        rate, scale = assembly.sound.rate, picture.timescale
+        times = [int(picture.dts[index]) - picture.shown + picture.late for index in (begin, end - 1)]
+        first, last = ((time * rate // scale + assembly.sound.hidden) // AAC_FRAME for time in times)
+        first, last = max(0, first), min(last + 1, assembly.sound.packets)
+        if last > first:
+            tracks.append(_excerpt(assembly.tracks[1], first, last))
+    what = f"The join of {before} and {after}"
+    with tempfile.TemporaryDirectory(prefix="join-") as folder:
+        path = Path(folder) / "join.mp4"
+        _write_excerpt(path, result, assembly, tracks)
+        frames, samples = _decode(path, what, ffmpeg, deadline)
+    if frames != end - begin:
+        raise VerificationFailed(f"{what} failed its check: {frames} of {end - begin} frames decode.")
+    if len(tracks) > 1 and samples != len(tracks[1].sizes) * AAC_FRAME:
+        raise VerificationFailed(f"{what} failed its check: its sound does not decode whole.")
+    return frames
+
+
+def _excerpt(track: TrackTable, begin: int, end: int) -> TrackTable:
+    """Samples [begin, end) as a track of their own, shown from their first frame; offsets stay what they are."""
+    kept = slice(begin, end)
+    durations = track.durations[kept]
+    composition = track.composition[kept] if track.composition is not None else None
+    decoded = np.cumsum(durations) - durations
+    shown = decoded if composition is None else decoded + composition
+    earliest = int(shown.min())
+    return replace(
+        track,
+        sizes=track.sizes[kept],
+        offsets=track.offsets[kept],
+        durations=durations,
+        composition=composition,
+        sync=track.sync[kept] if track.sync is not None else None,
+        media_time=earliest,
+        length=int((shown + durations).max()) - earliest,
+        late=0,
+    )
+
+
+def _write_excerpt(path: Path, result: Source, assembly: Assembly, tracks: list[TrackTable]) -> None:
+    at, moved, media = 0, [], []
+    for track in tracks:
+        offsets = at + np.cumsum(track.sizes) - track.sizes
+        moved.append(replace(track, offsets=offsets))
+        media.append(_samples(result, assembly.media_start + track.offsets, track.sizes))
+        at += int(track.sizes.sum())
+    head = movie_header(moved, media_size=at, before=0)
+    with path.open("wb") as file:
+        file.write(head + (1).to_bytes(4, "big") + b"mdat" + (16 + at).to_bytes(8, "big"))
+        file.writelines(media)
+
+
+def _samples(result: Source, offsets: Numbers, sizes: Numbers) -> bytes:
+    """The bytes of samples, fetched in one read where they lie close together."""
+    begin, end = int(offsets.min()), int((offsets + sizes).max())
+    if end - begin <= 4 * int(sizes.sum()) + (1 << 20):
+        block = result.read(begin, end - begin)
+        return b"".join(
+            block[offset - begin : offset - begin + size]
+            for offset, size in zip(offsets.tolist(), sizes.tolist(), strict=True)
+        )
+    return b"".join(result.read(offset, size) for offset, size in zip(offsets.tolist(), sizes.tolist(), strict=True))
+
+
+def _decode(path: Path, what: str, ffmpeg: str, deadline: float | None) -> tuple[int, int]:
+    inputs = ["-v", "warning", "-xerror", "-i", f"file:{path}"]
+    outputs = ["-map", "0:v:0", "-map", "0:a:0?", *DECODE_PICTURE, *DECODE_SOUND]
+    try:
+        streams, messages = list_frames(inputs, outputs, ffmpeg=ffmpeg, deadline=deadline)
+    except (OperatorError, OutOfTime):
+        raise
+    except VideoProductionError as error:
+        raise VerificationFailed(f"{what} failed its check: it does not decode ({error}).") from error
+    if messages.strip():
+        said = messages.strip().splitlines()[0][:_MOST_SHOWN]
+        raise VerificationFailed(f"{what} failed its check: the decoder warns '{said}'.")
+    frames = next((len(stream.times) for stream in streams if stream.kind == "video"), 0)
+    return frames, next((stream.samples for stream in streams if stream.kind == "audio"), 0)
