@@ -18,7 +18,7 @@ from video_production.media.mp4.reader import looks_like_mp4, read_movie
 from video_production.media.mp4.source import LocalFile, Source
 from video_production.media.mp4.timeline import average_rate, evenly_spaced, present_picture, present_sound
 
-__all__ = ["probe", "probe_source"]
+__all__ = ["main_picture", "main_sound", "probe", "probe_source"]
 
 _LOOKED_AT = 4096
 """Bytes at the start of a file that tell text from media."""
@@ -102,7 +102,7 @@ def _refuse_text(source: LocalFile) -> None:
 
 
 def _describe_picture(movie: Movie) -> VideoTrack | None:
-    track = _main_picture(movie)
+    track = main_picture(movie)
     if track is None:
         return None
     shown = present_picture(track, movie.timescale)
@@ -140,7 +140,7 @@ def _canonical(track: Track, index: int) -> bytes:
     return entry.canonical if isinstance(entry, VideoEntry) else b""
 
 
-def _main_picture(movie: Movie) -> Track | None:
+def main_picture(movie: Movie) -> Track | None:
     """The first picture that is enabled and no cover; the first one at all where there is none such."""
     tracks = movie.of_kind("video")
     films = [
@@ -150,12 +150,19 @@ def _main_picture(movie: Movie) -> Track | None:
     return candidates[0] if candidates else None
 
 
+def main_sound(movie: Movie) -> Track | None:
+    """The first sound that is enabled; the first one at all where there is none such."""
+    tracks = movie.of_kind("audio")
+    return next((track for track in tracks if track.enabled), tracks[0] if tracks else None)
+
+
 def _describe_sound(movie: Movie) -> tuple[AudioTrack | None, int]:
     """The first sound that is enabled, else the first; and how many others there are."""
     tracks = movie.of_kind("audio")
     if not tracks:
         return None, 0
-    track = next((track for track in tracks if track.enabled), tracks[0])
+    track = main_sound(movie)
+    assert track is not None
     heard = present_sound(track, movie.timescale)
     if heard is None:
         return None, len(tracks)

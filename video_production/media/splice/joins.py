@@ -63,10 +63,16 @@ def refuse_unsafe_start(clip: Clip, source: Source) -> None:
         if kind in units.settings and source.read(begin, size) not in declared:
             raise Unfit("codec settings change within the file")
         if kind in units.pictures:
-            if kind not in units.begins:
-                raise Unfit("begins with a picture that refers to earlier ones")
-            return
-    raise Unfit("begins with no picture")
+            break
+    if not _begins_anew(source, entry, start, int(clip.picture.sizes[0])):
+        raise Unfit("begins with a picture that refers to earlier ones")
+
+
+def _begins_anew(source: Source, entry: VideoEntry, position: int, size: int) -> bool:
+    """Whether nothing after this sample refers to anything before it (IDR)."""
+    units = _UNITS[entry.codec]
+    kinds = (kind for kind, _, _ in _listed(source, position, position + size, entry))
+    return next((kind in units.begins for kind in kinds if kind in units.pictures), False)
 
 
 def _listed(source: Source, position: int, end: int, entry: VideoEntry) -> Iterator[tuple[int, int, int]]:
@@ -109,32 +115,20 @@ def verify_joins(
     `result` is read, not written: it need not exist yet. Raises VerificationFailed when a frame or a sample is missing
     or the decoder warns, OutOfTime, OperatorError.
     """
-    bounds = np.searchsorted(assembly.picture.clip, np.arange(1, len(clips)))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         checks = [
-            pool.submit(
-                _verify_join, result, assembly, int(bound), clips[index].name, clips[index + 1].name, ffmpeg, deadline
-            )
-            for index, bound in enumerate(bounds)
+            pool.submit(_verify_join, result, assembly, clips, index, ffmpeg, deadline)
+            for index in range(1, len(clips))
         ]
         return sum(check.result() for check in checks)
 
 
 def _verify_join(
-    result: Source,
-    assembly: Assembly,
-    bound: int,
-    before: str,
-    after: str,
-    ffmpeg: str,
-    deadline: float | None,
+    result: Source, assembly: Assembly, clips: Sequence[Clip], index: int, ffmpeg: str, deadline: float | None
 ) -> int:
-    """`bound` is the first sample of the later clip."""
+    """Decode what lies around the beginning of clip `index`."""
     picture = assembly.picture
-    keys = np.flatnonzero(picture.sync)
-    begin = int(keys[np.searchsorted(keys, bound) - 1])
-    later = keys[keys > bound]
-    end = int(later[0]) if len(later) else len(picture.sizes)
+    begin, end = _around(result, assembly, clips, index)
     tracks = [_excerpt(assembly.tracks[0], begin, end)]
     if assembly.sound:
         rate, scale = assembly.sound.rate, picture.timescale
@@ -143,7 +137,7 @@ def _verify_join(
         first, last = max(0, first), min(last + 1, assembly.sound.packets)
         if last > first:
             tracks.append(_excerpt(assembly.tracks[1], first, last))
-    what = f"The join of {before} and {after}"
+    what = f"The join of {clips[index - 1].name} and {clips[index].name}"
     with tempfile.TemporaryDirectory(prefix="join-") as folder:
         path = Path(folder) / "join.mp4"
         _write_excerpt(path, result, assembly, tracks)
@@ -153,6 +147,22 @@ def _verify_join(
     if len(tracks) > 1 and samples != len(tracks[1].sizes) * AAC_FRAME:
         raise VerificationFailed(f"{what} failed its check: its sound does not decode whole.")
     return frames
+
+
+def _around(result: Source, assembly: Assembly, clips: Sequence[Clip], index: int) -> tuple[int, int]:
+    """The samples from the last picture before clip `index` that begins anew to the clip's second key frame."""
+    picture, table = assembly.picture, assembly.tracks[0]
+    entry = clips[index].video.entry
+    assert isinstance(entry, VideoEntry)
+    first, bound = (int(np.searchsorted(picture.clip, clip)) for clip in (index - 1, index))
+    keys = np.flatnonzero(picture.sync)
+    begin = first
+    for key in reversed(keys[(keys > first) & (keys < bound)].tolist()):
+        if _begins_anew(result, entry, assembly.media_start + int(table.offsets[key]), int(table.sizes[key])):
+            begin = key
+            break
+    later = keys[keys > bound]
+    return begin, int(later[0]) if len(later) else len(picture.sizes)
 
 
 def _excerpt(track: TrackTable, begin: int, end: int) -> TrackTable:
