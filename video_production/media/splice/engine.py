@@ -1,10 +1,10 @@
-"""Splicing from start to end: read what the inputs are, say whether they can be spliced, lay out, prove, put together."""
+"""Splicing from start to end: read what the inputs are, say whether they fit, lay out, prove, put together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from video_production.errors import MediaError
@@ -12,6 +12,7 @@ from video_production.media.mp4.model import AudioEntry, Movie, VideoEntry
 from video_production.media.mp4.reader import looks_like_mp4, read_movie
 from video_production.media.mp4.source import Source
 from video_production.media.probe import main_picture, main_sound
+from video_production.media.profile import DRAFT_COMMENT
 from video_production.media.splice.assemble import Assembly, assemble
 from video_production.media.splice.joins import refuse_unsafe_start, verify_joins, verify_tables
 from video_production.media.splice.spans import Clip, Unfit, read_clip
@@ -48,6 +49,11 @@ class Splice:
     def duration(self) -> Fraction:
         """Seconds."""
         return self.assembly.starts[-1]
+
+    def marked(self, *, draft: bool, chapters: bool = True) -> Splice:
+        """The same with what the file says of itself: a mark for drafts, a chapter for each clip."""
+        comment = DRAFT_COMMENT if draft else ""
+        return replace(self, assembly=assemble(self.clips, chapters=chapters and len(self.clips) > 1, comment=comment))
 
     def verify(self, *, ffmpeg: str = "ffmpeg", deadline: float | None = None) -> int:
         """Read the header back, decode both sides of every join; return the number of frames decoded.

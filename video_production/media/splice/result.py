@@ -1,0 +1,58 @@
+"""What a splice tells, in the same words as every other way of merging."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+
+from video_production.media.merge import Join, MergeResult
+from video_production.media.mp4.model import VideoEntry
+from video_production.media.profile import Picture, snap_frame_rate
+from video_production.media.splice.engine import Splice
+from video_production.media.splice.spans import AAC_FRAME
+from video_production.media.verify import Verification
+
+__all__ = ["spliced_result"]
+
+_SNAP = Fraction(1, 1000)
+
+
+def spliced_result(splice: Splice) -> MergeResult:
+    """The result of a splice that has been verified. Nothing was decoded but the pictures around the joins."""
+    assembly, clips = splice.assembly, splice.clips
+    entry = clips[0].video.entry
+    assert isinstance(entry, VideoEntry)
+    rate = Fraction(splice.frames) / splice.duration
+    house = snap_frame_rate(rate)
+    picture = Picture(entry.width, entry.height, house if abs(rate - house) / house < _SNAP else rate)
+    joins = tuple(
+        Join(
+            clip.name, float(begin), float(end - begin), "copied", _why(clip.sound is None, assembly.sound is not None)
+        )
+        for clip, (begin, end) in zip(clips, pairwise(assembly.starts), strict=True)
+    )
+    sound = assembly.sound
+    samples = sound.packets * AAC_FRAME - sound.hidden if sound else 0
+    error = Fraction(samples, sound.rate) - splice.duration if sound else Fraction(0)
+    return MergeResult(
+        picture=picture,
+        method="splice",
+        reason=_reason(len(clips)),
+        duration=float(splice.duration),
+        frames=splice.frames,
+        joins=joins,
+        verification=Verification(splice.frames, samples, float(error)),
+        warnings=(),
+    )
+
+
+def _why(lacks_sound: bool, others_have_it: bool) -> str:
+    if lacks_sound and others_have_it:
+        return "no sound → silence added, picture copied without re-encoding"
+    return "copied without re-encoding"
+
+
+def _reason(clips: int) -> str:
+    if clips == 1:
+        return "A single video needs no joining; it was copied without re-encoding."
+    return f"All {clips} videos are encoded alike, so picture and sound were copied without re-encoding."
