@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import pairwise
 
-from video_production.media.merge import Join, MergeResult
+from video_production.media.merge_result import Join, MergeResult
 from video_production.media.mp4.model import VideoEntry
 from video_production.media.profile import Picture, snap_frame_rate
 from video_production.media.splice.engine import Splice
