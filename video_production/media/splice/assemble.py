@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -45,25 +45,54 @@ class Assembly:
 
 @dataclass(frozen=True, slots=True)
 class _Media:
-    """The bytes of one clip in the result: `silence` bytes first, then [begin, end) of its file; `at` in the media."""
+    """The bytes of one clip in the result: `silence` bytes first, then [begin, end) of its file; `at` in the media.
+
+    `settings` are inserted in front of the samples that begin at the offsets `keys` (in order) of its file.
+    """
 
     at: int
     silence: int
     begin: int
     end: int
+    settings: bytes
+    keys: Numbers
 
     @property
     def size(self) -> int:
-        return self.silence + self.end - self.begin
+        return self.silence + self.end - self.begin + len(self.settings) * len(self.keys)
+
+    def moved(self, offsets: Numbers) -> Numbers:
+        """Offsets in the clip's file as offsets in the result's media."""
+        before = np.searchsorted(self.keys, offsets) * len(self.settings)
+        return offsets + (self.at + self.silence - self.begin) + before
+
+    def pieces(self, index: int, silence: bytes) -> Iterator[Piece]:
+        if self.silence:
+            yield Bytes(silence * (self.silence // len(silence)))
+        at = self.begin
+        for key in self.keys.tolist():
+            if key > at:
+                yield Range(index, at, key - at)
+            yield Bytes(self.settings)
+            at = key
+        yield Range(index, at, self.end - at)
 
 
-def assemble(clips: Sequence[Clip], *, chapters: bool = False, comment: str = "") -> Assembly:
-    """Lay out the clips behind each other. All must have the same sample entries. Raises Unfit."""
+def assemble(clips: Sequence[Clip], *, inband: bool = False, chapters: bool = False, comment: str = "") -> Assembly:
+    """Lay out the clips behind each other. Raises Unfit.
+
+    All must have the same sample entries; with `inband` they may differ in their codec settings, which are then put
+    into the stream, in front of every key frame (`avc3`, `hev1`: ISO/IEC 14496-15).
+    """
     picture, sound = lay_out_picture(clips), lay_out_sound(clips)
+    settings = [_settings_of(clip) if inband else b"" for clip in clips]
+    if inband:
+        added = np.array([len(each) for each in settings], np.int64)[picture.clip]
+        picture = replace(picture, sizes=picture.sizes + added * picture.sync)
     times = starts(clips)
     silence = _silence_of(clips)
-    media = _lay_out_media(clips, sound, len(silence))
-    tracks = [_picture_track(clips, picture, media)]
+    media = _lay_out_media(clips, sound, len(silence), settings)
+    tracks = [_picture_track(clips, picture, media, inband)]
     if sound:
         tracks.append(_sound_track(clips, sound, media, len(silence), times[-1]))
     size = sum(each.size for each in media)
@@ -75,9 +104,7 @@ def assemble(clips: Sequence[Clip], *, chapters: bool = False, comment: str = ""
     head += (1).to_bytes(4, "big") + b"mdat" + (16 + size).to_bytes(8, "big")
     pieces: list[Piece] = [Bytes(head)]
     for index, each in enumerate(media):
-        if each.silence:
-            pieces.append(Bytes(silence * (each.silence // len(silence))))
-        pieces.append(Range(index, each.begin, each.end - each.begin))
+        pieces += each.pieces(index, silence)
     return Assembly(tuple(pieces), len(head) + size, len(head), tuple(times), picture, sound, tuple(tracks))
 
 
@@ -90,7 +117,16 @@ def _silence_of(clips: Sequence[Clip]) -> bytes:
     return _SILENCE[entry.channels]
 
 
-def _lay_out_media(clips: Sequence[Clip], sound: SoundTable | None, frame: int) -> list[_Media]:
+def _settings_of(clip: Clip) -> bytes:
+    """The clip's parameter sets as they stand in a sample."""
+    entry = clip.video.entry
+    assert isinstance(entry, VideoEntry)
+    return b"".join(len(unit).to_bytes(entry.length_size, "big") + unit for _, unit in entry.parameter_sets)
+
+
+def _lay_out_media(
+    clips: Sequence[Clip], sound: SoundTable | None, frame: int, settings: Sequence[bytes]
+) -> list[_Media]:
     """Silence lies before the media of the clip whose time it fills, so that players find it close by."""
     silent = [0] * len(clips)
     for run in sound.runs if sound else ():
@@ -98,34 +134,30 @@ def _lay_out_media(clips: Sequence[Clip], sound: SoundTable | None, frame: int) 
             silent[run.clip] += run.count * frame
     media: list[_Media] = []
     at = 0
-    for clip, quiet in zip(clips, silent, strict=True):
+    for clip, quiet, inserted in zip(clips, silent, settings, strict=True):
         spans = [(clip.picture.offsets, clip.picture.sizes)]
         if clip.sound:
             spans.append((clip.sound.offsets, clip.sound.sizes))
         begin = min(int(offsets.min()) for offsets, _ in spans)
         end = max(int((offsets + sizes).max()) for offsets, sizes in spans)
-        media.append(_Media(at, quiet, begin, end))
+        keys = np.sort(clip.picture.offsets[clip.picture.sync]) if inserted else np.empty(0, np.int64)
+        media.append(_Media(at, quiet, begin, end, inserted, keys))
         at += media[-1].size
     return media
 
 
-def _shift(each: _Media) -> int:
-    """What turns an offset in the clip's file into one in the result's media."""
-    return each.at + each.silence - each.begin
-
-
-def _picture_track(clips: Sequence[Clip], table: PictureTable, media: Sequence[_Media]) -> TrackTable:
+def _picture_track(clips: Sequence[Clip], table: PictureTable, media: Sequence[_Media], inband: bool) -> TrackTable:
     first = clips[0].video
     entry = first.entry
     assert isinstance(entry, VideoEntry)
-    shifts = np.array([_shift(each) for each in media], np.int64)
+    offsets = [each.moved(clip.picture.offsets) for clip, each in zip(clips, media, strict=True)]
     width = round(entry.width * entry.pixel_aspect)
     return TrackTable(
         kind="video",
         timescale=table.timescale,
-        entry=sample_entry(entry),
+        entry=sample_entry(entry, inband=inband),
         sizes=table.sizes,
-        offsets=table.offsets + shifts[table.clip],
+        offsets=np.concatenate(offsets),
         durations=np.diff(table.dts, append=table.end),
         composition=table.composition,
         sync=table.sync,
@@ -153,7 +185,7 @@ def _sound_track(
         assert span is not None
         kept = slice(run.first, run.first + run.count)
         sizes.append(span.sizes[kept])
-        offsets.append(span.offsets[kept] + _shift(media[run.clip]))
+        offsets.append(media[run.clip].moved(span.offsets[kept]))
     entry = next(clip.audio.entry for clip in clips if clip.audio)
     assert isinstance(entry, AudioEntry)
     return TrackTable(

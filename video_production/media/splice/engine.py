@@ -40,6 +40,7 @@ class Splice:
     clips: tuple[Clip, ...]
     sources: tuple[Source, ...]
     assembly: Assembly
+    inband: bool = False
 
     @property
     def frames(self) -> int:
@@ -53,7 +54,9 @@ class Splice:
     def marked(self, *, draft: bool, chapters: bool = True) -> Splice:
         """The same with what the file says of itself: a mark for drafts, a chapter for each clip."""
         comment = DRAFT_COMMENT if draft else ""
-        return replace(self, assembly=assemble(self.clips, chapters=chapters and len(self.clips) > 1, comment=comment))
+        chapters = chapters and len(self.clips) > 1
+        made = assemble(self.clips, inband=self.inband, chapters=chapters, comment=comment)
+        return replace(self, assembly=made)
 
     def verify(self, *, ffmpeg: str = "ffmpeg", deadline: float | None = None) -> int:
         """Read the header back, decode both sides of every join; return the number of frames decoded.
@@ -104,8 +107,11 @@ def _clip(name: str, movie: Movie) -> Clip:
     return read_clip(name, movie, video, audio)
 
 
-def plan_splice(candidates: Sequence[Candidate]) -> Splice | list[str]:
-    """Lay out the result, or say of each input what keeps it from being spliced ("" for those that fit)."""
+def plan_splice(candidates: Sequence[Candidate], *, inband: bool = False) -> Splice | list[str]:
+    """Lay out the result, or say of each input what keeps it from being spliced ("" for those that fit).
+
+    With `inband`, codec settings may differ; they are put into the stream then.
+    """
     obstacles = [candidate.unfit for candidate in candidates]
     fit = [candidate.clip for candidate in candidates if candidate.clip is not None]
     if fit:
@@ -113,12 +119,15 @@ def plan_splice(candidates: Sequence[Candidate]) -> Splice | list[str]:
         sound = _sound_of_most(fit)
         for index, candidate in enumerate(candidates):
             if candidate.clip is not None:
-                obstacles[index] = ", ".join(differences(candidate.clip, model, sound))
+                obstacles[index] = ", ".join(differences(candidate.clip, model, sound, inband=inband))
+        if inband and not any(obstacles) and len({_reordering(clip) for clip in fit}) > 1:
+            return ["frames reordered in different ways"] * len(candidates)
     if any(obstacles):
         return obstacles
     clips = tuple(fit)
     try:
-        return Splice(clips, tuple(candidate.source for candidate in candidates), assemble(clips))
+        sources = tuple(candidate.source for candidate in candidates)
+        return Splice(clips, sources, assemble(clips, inband=inband), inband)
     except Unfit as why:
         return [str(why)] * len(candidates)
 
@@ -146,13 +155,15 @@ def _sound_of_most(clips: Sequence[Clip]) -> AudioEntry | None:
     return entries[max(seconds, key=lambda key: seconds[key])] if seconds else None
 
 
-def differences(clip: Clip, model: VideoEntry, sound: AudioEntry | None) -> list[str]:
+def differences(clip: Clip, model: VideoEntry, sound: AudioEntry | None, *, inband: bool = False) -> list[str]:
     """How a clip differs from what it is to be spliced with, in words for people; empty when it fits."""
     entry = clip.video.entry
     assert isinstance(entry, VideoEntry)
     found: list[str] = []
     if entry.canonical != model.canonical:
-        found = _picture_differences(entry, model) or ["encoded with other settings"]
+        found = _picture_differences(entry, model)
+        if not found and not (inband and _settings_may_differ(entry, model)):
+            found = ["encoded with other settings"]
     if clip.audio is not None and sound is not None and isinstance(clip.audio.entry, AudioEntry):
         own = clip.audio.entry
         if own.sample_rate != sound.sample_rate:
@@ -180,3 +191,26 @@ def _picture_differences(entry: VideoEntry, model: VideoEntry) -> list[str]:
     if entry.codec == "h264" and entry.configuration[1:4] != model.configuration[1:4] and not found:
         found.append("another H.264 profile or level")
     return found
+
+
+def _settings_may_differ(entry: VideoEntry, model: VideoEntry) -> bool:
+    """Whether nothing but the parameter sets tells two entries apart, and both have some."""
+    return (
+        entry.format == model.format in ("avc1", "hvc1")
+        and entry.length_size == model.length_size
+        and entry.clean_aperture == model.clean_aperture
+        and entry.bit_depth == model.bit_depth
+        and bool(entry.parameter_sets)
+        and _without_settings(entry) == _without_settings(model)
+    )
+
+
+def _without_settings(entry: VideoEntry) -> bytes:
+    return entry.canonical[86:].replace(entry.configuration, b"", 1) if entry.codec == "h264" else b""
+
+
+def _reordering(clip: Clip) -> int:
+    """How many frames are held back for reordering."""
+    span = clip.picture
+    frame = (span.end - span.start) / len(span.dts)
+    return round(Fraction(span.delay, span.timescale) / frame)

@@ -64,13 +64,21 @@ def file_type(entry: VideoEntry) -> bytes:
     return box("ftyp", b"isom", struct.pack(">I", 0x200), b"".join(brands))
 
 
-def sample_entry(entry: VideoEntry | AudioEntry) -> bytes:
-    """The sample entry with which a track of the result is described: what matters to a decoder, nothing else."""
+_INBAND = {"avc1": b"avc3", "hvc1": b"hev1"}
+
+
+def sample_entry(entry: VideoEntry | AudioEntry, *, inband: bool = False) -> bytes:
+    """The sample entry with which a track of the result is described: what matters to a decoder, nothing else.
+
+    `inband` says that parameter sets stand in the stream, too.
+    """
     if isinstance(entry, VideoEntry):
         picture = bytearray(entry.canonical[:86])
         struct.pack_into(">H", picture, 14, 1)
         struct.pack_into(">IIIH", picture, 36, _SEVENTY_TWO_DPI, _SEVENTY_TWO_DPI, 0, 1)
         struct.pack_into(">Hh", picture, 82, 0x18, -1)
+        if inband and entry.format in _INBAND:
+            picture[4:8] = _INBAND[entry.format]
         return bytes(picture) + entry.canonical[86:]
     head = struct.pack(">6xHIIHHHHI", 1, 0, 0, entry.channels, 16, 0, 0, min(entry.sample_rate, 0xFFFF) << 16)
     return box("mp4a", head, _esds(entry))

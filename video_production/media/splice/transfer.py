@@ -19,12 +19,15 @@ from botocore.exceptions import ClientError
 
 from video_production.errors import TransientError
 from video_production.media.mp4.source import LocalFile, S3Object, Source
-from video_production.media.splice.parts import LEAST_PART, Bytes, Copied, Part, Piece, Sent, plan_parts
+from video_production.media.splice.parts import LEAST_PART, Bytes, Copied, Part, Piece, Range, Sent, plan_parts
 from video_production.storage import S3Location, translated
 
 __all__ = ["Transferred", "VirtualFile", "write_file", "write_object"]
 
 _AT_ONCE = 32
+_SENT_AT_ONCE = 6
+"""Where most parts go through us: each of them is in memory, twice for a moment."""
+
 _CHUNK = 8 << 20
 _MIME = "video/mp4"
 
@@ -116,10 +119,30 @@ def _put_whole(
 
 
 def _gathered(pieces: Sequence[Piece], sources: Sequence[Source]) -> bytes:
-    return b"".join(
-        piece.content if isinstance(piece, Bytes) else sources[piece.source].read(piece.start, piece.size)
-        for piece in pieces
-    )
+    """The bytes of some pieces. Ranges that follow each other in a source are fetched at once, whatever lies between."""
+    fetched: dict[int, bytes] = {}
+    run: list[int] = []
+
+    def fetch() -> None:
+        ranges = [piece for piece in (pieces[index] for index in run) if isinstance(piece, Range)]
+        block = sources[ranges[0].source].read(ranges[0].start, sum(each.size for each in ranges))
+        at = 0
+        for index, each in zip(run, ranges, strict=True):
+            fetched[index] = block[at : at + each.size]
+            at += each.size
+
+    for index, piece in enumerate(pieces):
+        if isinstance(piece, Bytes):
+            fetched[index] = piece.content
+            continue
+        before = pieces[run[-1]] if run else None
+        if isinstance(before, Range) and (before.source, before.start + before.size) != (piece.source, piece.start):
+            fetch()
+            run = []
+        run.append(index)
+    if run:
+        fetch()
+    return b"".join(fetched[index] for index in range(len(pieces)))
 
 
 def _send_parts(
@@ -130,7 +153,9 @@ def _send_parts(
     on_progress: Callable[[float], None] | None,
 ) -> list[str]:
     total, done = sum(part.size for part in parts), 0
-    with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(parts))) as pool:
+    through_us = sum(isinstance(part, Sent) for part in parts)
+    at_once = _AT_ONCE if 2 * through_us < len(parts) else _SENT_AT_ONCE
+    with ThreadPoolExecutor(max_workers=min(at_once, len(parts))) as pool:
         running = {
             pool.submit(_send_part, client, upload, number, part, sources): part
             for number, part in enumerate(parts, start=1)
