@@ -18,17 +18,20 @@ from pathlib import Path
 from typing import Literal
 
 from video_production.errors import MediaError, RequestError
-from video_production.media.join_plan import Method
+from video_production.media.clip_parts import encoder_entry
+from video_production.media.join_plan import Method, PlannedInput, Treatment, choose_picture, plan_join
 from video_production.media.merge_result import MergeResult, OnProgress
+from video_production.media.mp4.reader import looks_like_mp4
 from video_production.media.mp4.source import LocalFile, S3Object, Source
+from video_production.media.probe import probe, probe_source
 from video_production.media.reencode import LocalClip, reencode
-from video_production.media.selective import Fitted, fit_others
+from video_production.media.selective import Fitted, can_fit, fit_others, reason_of_some
 from video_production.media.splice.engine import Splice, plan_splice, read_candidates
 from video_production.media.splice.result import spliced_result
 from video_production.media.splice.transfer import Transferred, write_file, write_object
 from video_production.storage import S3Location, Storage
 
-__all__ = ["MergeInput", "Merged", "Wish", "merge"]
+__all__ = ["Explained", "Explanation", "MergeInput", "Merged", "Wish", "explain", "merge"]
 
 Wish = Literal["auto", "splice", "splice-inband", "reencode-some", "reencode-all"]
 """A method that somebody asks for; "auto" takes the cheapest safe one."""
@@ -51,6 +54,35 @@ class Merged:
     size: int
     result: MergeResult
     moved: Transferred
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What would happen to one input, in plain words."""
+
+    name: str
+    treatment: Treatment
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How inputs would be merged. `method` and `reason` as the merge would answer them."""
+
+    method: Method
+    reason: str
+    inputs: tuple[Explained, ...]
+
+
+def explain(
+    inputs: Sequence[MergeInput], work: Path, *, storage: Storage | None = None, ffmpeg: str = "ffmpeg"
+) -> Explanation:
+    """Say how `inputs` would be merged, and do nothing. Raises what `merge` raises for inputs that can't be joined."""
+    if not inputs:
+        raise MediaError("There is nothing to merge: no clips were given.")
+    with ExitStack() as opened:
+        run = _Run(inputs, work / "out.mp4", work, storage, False, None, _unheard, ffmpeg, opened)
+        return run.explain()
 
 
 def merge(
@@ -119,6 +151,38 @@ class _Run:
         for source in fitted.opened:
             self.opened.callback(source.close)
         return self._splice(fitted.splice, "reencode-some", fitted)
+
+    def explain(self) -> Explanation:
+        sources = self._open()
+        named = [(each.name, source) for each, source in zip(self.inputs, sources, strict=True)]
+        candidates = read_candidates(named)
+        plan = plan_splice(candidates)
+        if isinstance(plan, Splice):
+            result = spliced_result(plan)
+            told = tuple(Explained(join.name, join.treatment, join.why) for join in result.joins)
+            return Explanation("splice", result.reason, told)
+        model = can_fit(candidates, plan, self.work, deadline=None, ffmpeg=self.ffmpeg)
+        if model:
+            told = tuple(
+                Explained(name, "re-encoded", f"{why} → re-encoded")
+                if why
+                else Explained(name, "copied", "copied without re-encoding")
+                for (name, _), why in zip(named, plan, strict=True)
+            )
+            return Explanation("reencode-some", reason_of_some([(each.name, each.why) for each in told]), told)
+        return self._explain_reencoding(named)
+
+    def _explain_reencoding(self, named: Sequence[tuple[str, Source]]) -> Explanation:
+        planned = [
+            PlannedInput(
+                name, probe_source(source) if looks_like_mp4(source) else probe(self._fetch(index), self.ffmpeg)
+            )
+            for index, (name, source) in enumerate(named)
+        ]
+        picture = choose_picture(planned)
+        plan = plan_join(planned, encoder_entry=encoder_entry(picture, self.work, deadline=None, ffmpeg=self.ffmpeg))
+        told = tuple(Explained(each.name, each.treatment, each.why) for each in plan.inputs)
+        return Explanation(plan.method, plan.reason, told)
 
     def _open(self) -> list[Source]:
         def open_one(each: MergeInput) -> Source:

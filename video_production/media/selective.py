@@ -24,7 +24,9 @@ from video_production.media.splice.engine import Candidate, Splice, plan_splice,
 from video_production.media.splice.spans import Clip
 from video_production.media.time_budget import TimeBudget
 
-__all__ = ["Fitted", "fit_others"]
+__all__ = ["Fitted", "can_fit", "fit_others", "reason_of_some"]
+
+_REENCODED = " → re-encoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +45,32 @@ class Fitted:
     def told(self, result: MergeResult) -> MergeResult:
         """The splice's result, saying which clips were encoded and why."""
         joins = tuple(
-            replace(join, treatment="re-encoded", why=f"{self.changed[index]} → re-encoded")
+            replace(join, treatment="re-encoded", why=self.changed[index] + _REENCODED)
             if index in self.changed
             else join
             for index, join in enumerate(result.joins)
         )
-        names = [f"{joins[index].name} ({why})" for index, why in self.changed.items()]
-        kept = [join.name for index, join in enumerate(joins) if index not in self.changed]
-        reason = (
-            f"{listed(names)} {'was' if len(names) == 1 else 'were'} re-encoded to fit the others; {listed(kept)} "
-            f"{'was' if len(kept) == 1 else 'were'} copied without re-encoding."
-        )
+        reason = reason_of_some([(join.name, join.why) for join in joins])
         return replace(result, joins=joins, reason=reason, method="reencode-some")
+
+
+def reason_of_some(told: Sequence[tuple[str, str]]) -> str:
+    """The reason of a merge in which some clips were re-encoded, from (name, what happened to it)."""
+    changed = [f"{name} ({why.removesuffix(_REENCODED)})" for name, why in told if why.endswith(_REENCODED)]
+    kept = [name for name, why in told if not why.endswith(_REENCODED)]
+    return (
+        f"{listed(changed)} {'was' if len(changed) == 1 else 'were'} re-encoded to fit the others; {listed(kept)} "
+        f"{'was' if len(kept) == 1 else 'were'} copied without re-encoding."
+    )
+
+
+def can_fit(
+    candidates: Sequence[Candidate], obstacles: Sequence[str], work: Path, *, deadline: float | None, ffmpeg: str
+) -> Clip | None:
+    """A clip without obstacle that the others can be encoded like; None where there is none."""
+    fitting = (each.clip for each, why in zip(candidates, obstacles, strict=True) if each.clip is not None and not why)
+    model = next(fitting, None)
+    return model if model is not None and _can_be_encoded_like(model, work, deadline, ffmpeg) else None
 
 
 def fit_others(
@@ -71,10 +87,10 @@ def fit_others(
 
     `fetch` gives an input as a local file. Raises MediaError, OutOfTime, OperatorError.
     """
-    fitting = [each.clip for each, why in zip(candidates, obstacles, strict=True) if each.clip is not None and not why]
-    model = fitting[0] if fitting else None
-    if model is None or not _can_be_encoded_like(model, work, deadline, ffmpeg):
+    model = can_fit(candidates, obstacles, work, deadline=deadline, ffmpeg=ffmpeg)
+    if model is None:
         return None
+    fitting = [each.clip for each, why in zip(candidates, obstacles, strict=True) if each.clip is not None and not why]
     picture, rate, channels = _target(model), *_sound(fitting)
     odd = [index for index, why in enumerate(obstacles) if why]
     plans: dict[int, InputPlan] = {}
@@ -109,9 +125,7 @@ def fit_others(
             file.close()
         return None
     fetched = sum(path.stat().st_size for path in paths.values())
-    return Fitted(
-        splice, {index: ", ".join(dict.fromkeys(plans[index].differences)) for index in odd}, tuple(opened), fetched
-    )
+    return Fitted(splice, {index: obstacles[index] for index in odd}, tuple(opened), fetched)
 
 
 def _part_of(hearers: Sequence[Callable[[float], None]], begin: float, share: float, fraction: float) -> None:

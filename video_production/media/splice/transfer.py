@@ -119,7 +119,7 @@ def _put_whole(
 
 
 def _gathered(pieces: Sequence[Piece], sources: Sequence[Source]) -> bytes:
-    """The bytes of some pieces. Ranges that follow each other in a source are fetched at once, whatever lies between."""
+    """The bytes of some pieces. Neighbouring ranges of a source are fetched at once, whatever lies between."""
     fetched: dict[int, bytes] = {}
     run: list[int] = []
 
