@@ -22,7 +22,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 from video_production.clients import LazyClient
 from video_production.errors import MediaError, OperatorError, RequestError, TransientError
 
-__all__ = ["CHUNK", "S3Location", "Storage", "StoredObject", "file_name", "parse_s3_url", "s3_location", "translated"]
+__all__ = [
+    "CHUNK",
+    "S3Location",
+    "Storage",
+    "StoredObject",
+    "Tags",
+    "file_name",
+    "parse_s3_url",
+    "s3_location",
+    "translated",
+]
 
 CHUNK = 1 << 20
 PART = 8 << 20

@@ -9,10 +9,11 @@ Every way is proven by decoding before the destination changes.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -27,9 +28,10 @@ from video_production.media.probe import probe, probe_source
 from video_production.media.reencode import LocalClip, reencode
 from video_production.media.selective import Fitted, can_fit, fit_others, reason_of_some
 from video_production.media.splice.engine import Splice, plan_splice, read_candidates
+from video_production.media.splice.parts import Bytes
 from video_production.media.splice.result import spliced_result
 from video_production.media.splice.transfer import Transferred, write_file, write_object
-from video_production.storage import S3Location, Storage
+from video_production.storage import S3Location, Storage, Tags, file_name
 
 __all__ = ["Explained", "Explanation", "MergeInput", "Merged", "Wish", "explain", "merge"]
 
@@ -41,17 +43,23 @@ _OPENED_AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True)
 class MergeInput:
-    """One video in playing order: `name` is what people call it."""
+    """One video in playing order: `name` is what people call it; `sha256` identifies its content, where it is known."""
 
     name: str
     source: Path | S3Location
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """A finished, verified video of `size` bytes, and how many bytes moved which way."""
+    """A finished, verified video of `size` bytes, and how many bytes moved which way.
+
+    `sha256` identifies its content: the digest of its bytes where they passed through us, else of what it was put
+    together from.
+    """
 
     size: int
+    sha256: str
     result: MergeResult
     moved: Transferred
 
@@ -81,7 +89,7 @@ def explain(
     if not inputs:
         raise MediaError("There is nothing to merge: no clips were given.")
     with ExitStack() as opened:
-        run = _Run(inputs, work / "out.mp4", work, storage, False, None, _unheard, ffmpeg, opened)
+        run = _Run(inputs, work / "out.mp4", work, storage, False, (), None, _unheard, ffmpeg, opened)
         return run.explain()
 
 
@@ -92,6 +100,7 @@ def merge(
     *,
     storage: Storage | None = None,
     draft: bool = False,
+    tags: Tags = (),
     method: Wish = "auto",
     deadline: float | None = None,
     on_progress: OnProgress | None = None,
@@ -100,14 +109,14 @@ def merge(
     """Join `inputs` in order into `destination`, which changes only once the result has been verified.
 
     `storage` is needed where anything lies in S3. `work` is a folder for files, used only where something is
-    re-encoded. `draft` marks the file as containing a draft's work. `deadline` is a `time.monotonic` value. Raises
+    re-encoded. `draft` marks the file as containing a draft's work; `tags` are for an object in S3. `deadline` is a `time.monotonic` value. Raises
     MediaError (inputs that can't be joined), RequestError (a `method` that does not fit), OutOfTime, OperatorError,
     TransientError, VerificationFailed.
     """
     if not inputs:
         raise MediaError("There is nothing to merge: no clips were given.")
     with ExitStack() as opened:
-        run = _Run(inputs, destination, work, storage, draft, deadline, on_progress or _unheard, ffmpeg, opened)
+        run = _Run(inputs, destination, work, storage, draft, tags, deadline, on_progress or _unheard, ffmpeg, opened)
         return run.merge(method)
 
 
@@ -120,10 +129,15 @@ class _Run:
     work: Path
     storage: Storage | None
     draft: bool
+    tags: Tags
     deadline: float | None
     report: OnProgress
     ffmpeg: str
     opened: ExitStack
+    read_before: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.read_before = self.storage.bytes_read if self.storage else 0
 
     def merge(self, wish: Wish) -> Merged:
         if wish == "reencode-all":
@@ -212,12 +226,36 @@ class _Run:
         if isinstance(self.destination, Path):
             moved = write_file(pieces, sources, self.destination, on_progress=joining)
         else:
-            moved = write_object(self._storage().client, pieces, sources, self.destination, on_progress=joining)
+            client = self._storage().client
+            moved = write_object(client, pieces, sources, self.destination, tags=self.tags, on_progress=joining)
         result = spliced_result(plan)
         if fitted is not None:
             result = fitted.told(result)
-            moved = replace(moved, read=moved.read + fitted.fetched)
-        return Merged(moved.size, replace(result, method=method), moved)
+        return Merged(moved.size, self._identity(plan), replace(result, method=method), self._counted(moved, sources))
+
+    def _identity(self, plan: Splice) -> str:
+        """A digest of what a splice is put together from: the bytes that we made, and ranges of known contents."""
+        digest = hashlib.sha256()
+        for piece in plan.assembly.pieces:
+            if isinstance(piece, Bytes):
+                digest.update(piece.content)
+            else:
+                source = plan.sources[piece.source]
+                known = self.inputs[piece.source].sha256 if isinstance(source, S3Object) else ""
+                version = source.etag if isinstance(source, S3Object) else str(source.size)
+                digest.update(f"{known or version}:{piece.start}:{piece.size}".encode())
+        return digest.hexdigest()
+
+    def _counted(self, moved: Transferred, sources: Sequence[Source]) -> Transferred:
+        """With everything that was fetched on the way, and told to the storage that counts for the metrics."""
+        if self.storage is None:
+            return moved
+        fetched = sum(source.fetched for source in sources if isinstance(source, S3Object))
+        read = fetched + self.storage.bytes_read - self.read_before
+        self.storage.bytes_read += fetched
+        if isinstance(self.destination, S3Location):
+            self.storage.bytes_written += moved.written
+        return replace(moved, read=read)
 
     def _reencode(self) -> Merged:
         clips = [LocalClip(each.name, self._fetch(index)) for index, each in enumerate(self.inputs)]
@@ -232,18 +270,19 @@ class _Run:
             deadline=self.deadline,
             ffmpeg=self.ffmpeg,
         )
-        size = local.stat().st_size
+        size, sha256 = local.stat().st_size, ""
         if isinstance(self.destination, S3Location):
-            self._storage().upload(local, self.destination.bucket, self.destination.key, "video/mp4")
+            target = self.destination
+            sha256 = self._storage().upload(local, target.bucket, target.key, "video/mp4", self.tags).sha256
             local.unlink()
-        return Merged(size, result, Transferred(size, read, size, 0))
+        return Merged(size, sha256, result, Transferred(size, read, size, 0))
 
     def _fetch(self, index: int) -> Path:
         """An input as a file on this machine."""
         source = self.inputs[index].source
         if isinstance(source, Path):
             return source
-        path = self.work / f"input-{index:04}" / Path(source.key).name
+        path = self.work / f"input-{index:04}" / file_name(source.key)
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
             self.report("fetching", index / len(self.inputs))

@@ -85,6 +85,8 @@ class S3Object:
         self.name = f"s3://{bucket}/{key}"
         self.etag = ""
         self.size = 0
+        self.fetched = 0
+        """Bytes fetched so far."""
         self._seen = (0, self._get(0, HEAD))
         """Where the bytes fetched last begin, and the bytes: one value, so that threads may read side by side."""
 
@@ -108,6 +110,7 @@ class S3Object:
                 self._explain(error)
                 raise
             body: bytes = answer["Body"].read()
+        self.fetched += len(body)
         self.etag = answer["ETag"]
         self.size = int(answer["ContentRange"].rpartition("/")[2])
         return body

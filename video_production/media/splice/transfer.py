@@ -14,13 +14,14 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError
 
 from video_production.errors import TransientError
 from video_production.media.mp4.source import LocalFile, S3Object, Source
 from video_production.media.splice.parts import LEAST_PART, Bytes, Copied, Part, Piece, Range, Sent, plan_parts
-from video_production.storage import S3Location, translated
+from video_production.storage import S3Location, Tags, translated
 
 __all__ = ["Transferred", "VirtualFile", "write_file", "write_object"]
 
@@ -72,25 +73,25 @@ def write_object(
     sources: Sequence[Source],
     destination: S3Location,
     *,
+    tags: Tags = (),
     on_progress: Callable[[float], None] | None = None,
-    before_completion: Callable[[], None] = lambda: None,
 ) -> Transferred:
     """Make the object `destination` from `pieces` of `sources` (S3 objects are copied by S3, other files are sent).
 
-    `before_completion` runs when all parts are there and nothing is visible yet: what it raises stops the merge. On any
-    failure the upload is aborted. Raises MediaError, OperatorError, TransientError.
+    It appears whole or not at all: on any failure the upload is aborted. Raises MediaError, OperatorError,
+    TransientError.
     """
     size = sum(piece.size for piece in pieces)
+    described = {"ContentType": _MIME, **({"Tagging": urlencode(tags)} if tags else {})}
     if size < 2 * LEAST_PART:
-        return _put_whole(client, pieces, sources, destination, before_completion)
+        return _put_whole(client, pieces, sources, destination, described)
     copyable = [isinstance(source, S3Object) for source in sources]
     parts = plan_parts(pieces, copyable=copyable)
     with translated(destination.bucket, destination.key):
         target = {"Bucket": destination.bucket, "Key": destination.key}
-        upload = client.create_multipart_upload(**target, ContentType=_MIME)["UploadId"]
+        upload = client.create_multipart_upload(**target, **described)["UploadId"]
         try:
             etags = _send_parts(client, {**target, "UploadId": upload}, parts, sources, on_progress)
-            before_completion()
             done = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, start=1)]
             client.complete_multipart_upload(**target, UploadId=upload, MultipartUpload={"Parts": done})
         except BaseException:
@@ -108,12 +109,11 @@ def _put_whole(
     pieces: Sequence[Piece],
     sources: Sequence[Source],
     destination: S3Location,
-    before_completion: Callable[[], None],
+    described: dict[str, str],
 ) -> Transferred:
     body = _gathered(pieces, sources)
-    before_completion()
     with translated(destination.bucket, destination.key):
-        client.put_object(Bucket=destination.bucket, Key=destination.key, Body=body, ContentType=_MIME)
+        client.put_object(Bucket=destination.bucket, Key=destination.key, Body=body, **described)
     fetched = sum(piece.size for piece in pieces if not isinstance(piece, Bytes))
     return Transferred(len(body), fetched, len(body), 0)
 
@@ -202,7 +202,6 @@ def write_file(
     output: Path,
     *,
     on_progress: Callable[[float], None] | None = None,
-    before_completion: Callable[[], None] = lambda: None,
 ) -> Transferred:
     """Make the local file `output` from `pieces`; it appears whole or not at all."""
     size, done, copied = sum(piece.size for piece in pieces), 0, 0
@@ -218,7 +217,6 @@ def write_file(
                 done += piece.size
                 if on_progress:
                     on_progress(done / size)
-        before_completion()
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(output)
     finally:
