@@ -1,6 +1,7 @@
 """Joins videos in the cheapest way that is safe, wherever they lie: on this machine or in S3.
 
     splice          all are encoded alike: a new header, and the media copied as it is (inside S3, by S3)
+    splice-inband   only when asked for: codec settings differ, and are put into the stream as it passes through us
     reencode-some   some differ: these are encoded like the others, then everything is spliced
     reencode-all    nothing can be kept: everything is decoded and encoded once
 
@@ -83,14 +84,19 @@ class Explanation:
 
 
 def explain(
-    inputs: Sequence[MergeInput], work: Path, *, storage: Storage | None = None, ffmpeg: str = "ffmpeg"
+    inputs: Sequence[MergeInput],
+    work: Path,
+    *,
+    storage: Storage | None = None,
+    method: Wish = "auto",
+    ffmpeg: str = "ffmpeg",
 ) -> Explanation:
     """Say how `inputs` would be merged, and do nothing. Raises what `merge` raises for inputs that can't be joined."""
     if not inputs:
         raise MediaError("There is nothing to merge: no clips were given.")
     with ExitStack() as opened:
         run = _Run(inputs, work / "out.mp4", work, storage, False, (), None, _unheard, ffmpeg, opened)
-        return run.explain()
+        return run.explain(method)
 
 
 def merge(
@@ -109,9 +115,9 @@ def merge(
     """Join `inputs` in order into `destination`, which changes only once the result has been verified.
 
     `storage` is needed where anything lies in S3. `work` is a folder for files, used only where something is
-    re-encoded. `draft` marks the file as containing a draft's work; `tags` are for an object in S3. `deadline` is a `time.monotonic` value. Raises
-    MediaError (inputs that can't be joined), RequestError (a `method` that does not fit), OutOfTime, OperatorError,
-    TransientError, VerificationFailed.
+    re-encoded. `draft` marks the file as containing a draft's work; `tags` are for an object in S3. `deadline` is a
+    `time.monotonic` value. Raises MediaError (inputs that can't be joined), RequestError (a `method` that does not
+    fit), OutOfTime, OperatorError, TransientError, VerificationFailed.
     """
     if not inputs:
         raise MediaError("There is nothing to merge: no clips were given.")
@@ -146,11 +152,11 @@ class _Run:
             [(each.name, source) for each, source in zip(self.inputs, self._open(), strict=True)],
             partial(self.report, "reading"),
         )
-        plan = plan_splice(candidates)
+        plan = plan_splice(candidates, inband=wish == "splice-inband")
         if isinstance(plan, Splice):
-            return self._splice(plan, "splice")
+            return self._splice(plan, "splice-inband" if plan.inband else "splice")
         if wish in ("splice", "splice-inband"):
-            raise RequestError(f"These videos can't be joined by '{wish}': {_first_obstacle(self.inputs, plan)}.")
+            raise _unfit(wish, self.inputs, plan)
         fitted = fit_others(
             candidates,
             plan,
@@ -161,20 +167,26 @@ class _Run:
             ffmpeg=self.ffmpeg,
         )
         if fitted is None:
+            if wish == "reencode-some":
+                raise _unfit(wish, self.inputs, plan)
             return self._reencode()
         for source in fitted.opened:
             self.opened.callback(source.close)
         return self._splice(fitted.splice, "reencode-some", fitted)
 
-    def explain(self) -> Explanation:
+    def explain(self, wish: Wish) -> Explanation:
         sources = self._open()
         named = [(each.name, source) for each, source in zip(self.inputs, sources, strict=True)]
+        if wish == "reencode-all":
+            return self._explain_reencoding(named)
         candidates = read_candidates(named)
-        plan = plan_splice(candidates)
+        plan = plan_splice(candidates, inband=wish == "splice-inband")
         if isinstance(plan, Splice):
             result = spliced_result(plan)
             told = tuple(Explained(join.name, join.treatment, join.why) for join in result.joins)
-            return Explanation("splice", result.reason, told)
+            return Explanation(result.method, result.reason, told)
+        if wish in ("splice", "splice-inband"):
+            raise _unfit(wish, self.inputs, plan)
         model = can_fit(candidates, plan, self.work, deadline=None, ffmpeg=self.ffmpeg)
         if model:
             told = tuple(
@@ -184,6 +196,8 @@ class _Run:
                 for (name, _), why in zip(named, plan, strict=True)
             )
             return Explanation("reencode-some", reason_of_some([(each.name, each.why) for each in told]), told)
+        if wish == "reencode-some":
+            raise _unfit(wish, self.inputs, plan)
         return self._explain_reencoding(named)
 
     def _explain_reencoding(self, named: Sequence[tuple[str, Source]]) -> Explanation:
@@ -290,8 +304,9 @@ class _Run:
         return path
 
 
-def _first_obstacle(inputs: Sequence[MergeInput], obstacles: Sequence[str]) -> str:
-    return next(f"{each.name} differs ({why})" for each, why in zip(inputs, obstacles, strict=True) if why)
+def _unfit(wish: Wish, inputs: Sequence[MergeInput], obstacles: Sequence[str]) -> RequestError:
+    first = next(f"{each.name}: {why}" for each, why in zip(inputs, obstacles, strict=True) if why)
+    return RequestError(f"These videos can't be joined by '{wish}' ({first}); 'auto' takes what fits.")
 
 
 def _unheard(stage: str, fraction: float) -> None:

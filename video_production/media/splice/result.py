@@ -36,8 +36,8 @@ def spliced_result(splice: Splice) -> MergeResult:
     error = Fraction(samples, sound.rate) - splice.duration if sound else Fraction(0)
     return MergeResult(
         picture=picture,
-        method="splice",
-        reason=_reason(len(clips)),
+        method="splice-inband" if splice.inband else "splice",
+        reason=_reason(len(clips), splice.inband),
         duration=float(splice.duration),
         frames=splice.frames,
         joins=joins,
@@ -52,7 +52,9 @@ def _why(lacks_sound: bool, others_have_it: bool) -> str:
     return "copied without re-encoding"
 
 
-def _reason(clips: int) -> str:
+def _reason(clips: int, inband: bool) -> str:
+    if inband:
+        return "Codec settings were put into the stream in front of every key frame; nothing was re-encoded."
     if clips == 1:
         return "A single video needs no joining; it was copied without re-encoding."
     return f"All {clips} videos are encoded alike, so picture and sound were copied without re-encoding."
