@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from video_production.errors import MediaError
+from video_production.media.mp4.boxes import children
 from video_production.media.mp4.model import AudioEntry, Movie, VideoEntry
 from video_production.media.mp4.reader import looks_like_mp4, read_movie
 from video_production.media.mp4.source import Source
@@ -21,6 +22,11 @@ from video_production.media.splice.transfer import VirtualFile
 __all__ = ["Candidate", "Splice", "differences", "plan_splice", "read_candidates"]
 
 _READ_AT_ONCE = 8
+_BOXES_AT = 86
+"""Where the boxes of a visual sample entry begin (ISO/IEC 14496-12 §12.1.3)."""
+
+_PROFILE_END = {"h264": 4, "hevc": 13}
+"""Where profile, tier and level end in `avcC` and `hvcC`; they begin at byte 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +207,15 @@ def _settings_may_differ(entry: VideoEntry, model: VideoEntry) -> bool:
         and entry.clean_aperture == model.clean_aperture
         and entry.bit_depth == model.bit_depth
         and bool(entry.parameter_sets)
+        and entry.configuration[1 : _PROFILE_END[entry.codec]] == model.configuration[1 : _PROFILE_END[entry.codec]]
         and _without_settings(entry) == _without_settings(model)
     )
 
 
-def _without_settings(entry: VideoEntry) -> bytes:
-    return entry.canonical[86:].replace(entry.configuration, b"", 1) if entry.codec == "h264" else b""
+def _without_settings(entry: VideoEntry) -> list[tuple[str, bytes]]:
+    """The boxes of an entry but for the one that holds its parameter sets."""
+    boxes = children(entry.canonical[_BOXES_AT:], entry.format)
+    return [(kind, bytes(body)) for kind, body in boxes if kind not in ("avcC", "hvcC")]
 
 
 def _reordering(clip: Clip) -> int:
