@@ -11,7 +11,7 @@ from pathlib import Path
 from video_production.errors import MediaError, OperatorError, OutOfTime, VideoProductionError
 from video_production.media.ffmpeg import run_ffmpeg
 from video_production.media.frames import DECODE_PICTURE, DECODE_SOUND, StreamFrames, list_frames
-from video_production.media.info import AudioTrack, MediaInfo, VideoTrack
+from video_production.media.info import AudioTrack, Chapter, MediaInfo, VideoTrack
 from video_production.media.mp3 import UNDECLARED_PRIMING
 from video_production.media.mp4.model import AudioEntry, Movie, Track, VideoEntry
 from video_production.media.mp4.reader import looks_like_mp4, read_movie
@@ -88,7 +88,8 @@ def probe_source(source: Source) -> MediaInfo:
     if video is None and audio is None:
         raise MediaError(f"{source.name} holds neither picture nor sound. Export it again.")
     duration = max(track.start + track.duration for track in (video, audio) if track is not None)
-    return MediaInfo("mp4", source.size, duration, video, audio, dropped, movie.fragmented)
+    chapters = tuple(Chapter(start, title) for start, title in movie.chapters)
+    return MediaInfo("mp4", source.size, duration, video, audio, dropped, movie.fragmented, chapters)
 
 
 def _refuse_text(source: LocalFile) -> None:
@@ -132,6 +133,8 @@ def _describe_picture(movie: Movie) -> VideoTrack | None:
         sample_entry=b"".join(_canonical(track, index) for index in used),
         mirrored=track.mirrored,
         stream=track.stream,
+        samples=len(track.samples),
+        sync_samples=track.samples.sync.count(1) if track.samples.sync is not None else len(track.samples),
     )
 
 
@@ -176,6 +179,9 @@ def _describe_sound(movie: Movie) -> tuple[AudioTrack | None, int]:
         duration=heard.duration,
         default=track.enabled,
         stream=track.stream,
+        packets=len(track.samples),
+        timescale=track.timescale,
+        edits=heard.edits,
     )
     return sound, len(tracks) - 1
 
