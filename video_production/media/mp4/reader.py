@@ -153,7 +153,7 @@ def _read_moov(payload: bytes, file_size: int) -> _Open:
     mvhd.take(16 if version else 8)
     timescale = _timescale(mvhd.u32())
     mvhd.take((8 if version else 4) + 16)
-    movie = _Open(timescale, _read_matrix(mvhd), [], Budget(), chapters=read_chapters(moov))
+    movie = _Open(timescale, _read_matrix(mvhd), [], Budget(file_size), chapters=read_chapters(moov))
     traks = moov.all("trak")
     if len(traks) > _MOST_TRACKS:
         raise Malformed(f"it has {len(traks)} tracks")

@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from video_production.media.mp4.model import AudioEntry, VideoEntry
+from video_production.media.mp4.tables import MOST_SAMPLES
 from video_production.media.splice.header import Chapter, TrackTable, file_type, movie_header, sample_entry
 from video_production.media.splice.parts import Bytes, Piece, Range
 from video_production.media.splice.spans import AAC_FRAME, Clip, Numbers, Unfit
@@ -85,12 +86,14 @@ def assemble(clips: Sequence[Clip], *, inband: bool = False, chapters: bool = Fa
     into the stream, in front of every key frame (`avc3`, `hev1`: ISO/IEC 14496-15).
     """
     picture, sound = lay_out_picture(clips), lay_out_sound(clips)
+    if len(picture.sizes) + (sound.packets if sound else 0) > MOST_SAMPLES:
+        raise Unfit(f"together they would hold more than {MOST_SAMPLES:,} pictures and packets of sound")
     settings = [_settings_of(clip) if inband else b"" for clip in clips]
     if inband:
         added = np.array([len(each) for each in settings], np.int64)[picture.clip]
         picture = replace(picture, sizes=picture.sizes + added * picture.sync)
     times = starts(clips)
-    silence = _silence_of(clips)
+    silence = _silence_of(clips) if sound and any(run.silent for run in sound.runs) else b""
     media = _lay_out_media(clips, sound, len(silence), settings)
     tracks = [_picture_track(clips, picture, media, inband)]
     if sound:
@@ -113,7 +116,7 @@ def _silence_of(clips: Sequence[Clip]) -> bytes:
     if not isinstance(entry, AudioEntry):
         return b""
     if entry.channels not in _SILENCE:
-        raise Unfit(f"sound with {entry.channels} channels")
+        raise Unfit(f"silence is missing for sound with {entry.channels} channels")
     return _SILENCE[entry.channels]
 
 
@@ -140,7 +143,7 @@ def _lay_out_media(
             spans.append((clip.sound.offsets, clip.sound.sizes))
         begin = min(int(offsets.min()) for offsets, _ in spans)
         end = max(int((offsets + sizes).max()) for offsets, sizes in spans)
-        keys = np.sort(clip.picture.offsets[clip.picture.sync]) if inserted else np.empty(0, np.int64)
+        keys = np.unique(clip.picture.offsets[clip.picture.sync]) if inserted else np.empty(0, np.int64)
         media.append(_Media(at, quiet, begin, end, inserted, keys))
         at += media[-1].size
     return media

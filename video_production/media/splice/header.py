@@ -106,9 +106,12 @@ def movie_header(
     comment: str = "",
 ) -> bytes:
     """The `moov` box of a file in which `before` bytes come first, then `moov`, then 16 bytes, then the media."""
-    wide = before + media_size + (1 << 28) > _WIDEST
-    tables = [_tables(track, wide) for track in tracks]
-    size = len(_moov(tracks, tables, 0, chapters, comment))
+    size = 0
+    for wide in (False, True):
+        tables = [_tables(track, wide) for track in tracks]
+        size = len(_moov(tracks, tables, 0, chapters, comment))
+        if before + size + 16 + media_size <= _WIDEST:
+            break
     return _moov(tracks, tables, before + size + 16, chapters, comment)
 
 
@@ -148,7 +151,7 @@ def _trak(number: int, track: TrackTable, movie_timescale: int, stbl: bytes) -> 
     late = round(track.late * movie_timescale / track.timescale)
     sound = track.kind == "audio"
     tkhd = struct.pack(">IQQIIQ8xhhHH", 1 << 24 | 3, 0, 0, number, 0, late + length, 0, sound, sound << 8, 0)
-    tkhd += track.matrix + struct.pack(">II", track.size[0] << 16, track.size[1] << 16)
+    tkhd += track.matrix + struct.pack(">II", *(min(pixels, 0xFFFF) << 16 for pixels in track.size))
     edits = [struct.pack(">Qqi", late, -1, 0x10000)] if late else []
     edits.append(struct.pack(">Qqi", length, track.media_time, 0x10000))
     elst = box("elst", struct.pack(">II", 1 << 24, len(edits)), *edits)
@@ -208,7 +211,7 @@ def _user_data(chapters: Sequence[Chapter], comment: str) -> list[bytes]:
         kept = chapters[:_MOST_CHAPTERS]
         entries = b""
         for chapter in kept:
-            title = chapter.title.encode()[:255]
+            title = chapter.title.encode(errors="replace")[:255].decode(errors="ignore").encode()
             entries += struct.pack(">QB", round(chapter.start * 10_000_000), len(title)) + title
         boxes.append(box("chpl", struct.pack(">B3xIB", 1, 0, len(kept)), entries))
     if comment:

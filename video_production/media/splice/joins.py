@@ -26,6 +26,12 @@ _AT_ONCE = 2
 
 _MOST_SHOWN = 200
 
+_MOST_UNITS = 1000
+"""NAL units that are looked at in one sample; those before its picture are a handful."""
+
+_LONGEST_SETTING = 0xFFFF
+"""Bytes of a parameter set that a sample entry can hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Units:
@@ -60,7 +66,7 @@ def refuse_unsafe_start(clip: Clip, source: Source) -> None:
     declared = {unit for _, unit in entry.parameter_sets}
     start = int(clip.picture.offsets[0])
     for kind, begin, size in _listed(source, start, start + int(clip.picture.sizes[0]), entry):
-        if kind in units.settings and source.read(begin, size) not in declared:
+        if kind in units.settings and (size > _LONGEST_SETTING or source.read(begin, size) not in declared):
             raise Unfit("codec settings change within the file")
         if kind in units.pictures:
             break
@@ -77,7 +83,9 @@ def _begins_anew(source: Source, entry: VideoEntry, position: int, size: int) ->
 
 def _listed(source: Source, position: int, end: int, entry: VideoEntry) -> Iterator[tuple[int, int, int]]:
     """The NAL units of one sample: type, where it begins in the file, size in bytes."""
-    while position + entry.length_size < end:
+    for _ in range(_MOST_UNITS):
+        if position + entry.length_size >= end:
+            return
         head = source.read(position, entry.length_size + 1)
         size, begin = int.from_bytes(head[:-1], "big"), position + entry.length_size
         if begin + size > end:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from video_production.media.mp4.model import AudioEntry, Edit, Movie, Track
 
-__all__ = ["AAC_FRAME", "Clip", "Numbers", "PictureSpan", "SoundSpan", "Unfit", "read_clip"]
+__all__ = ["AAC_FRAME", "Clip", "Numbers", "PictureSpan", "SoundSpan", "Unfit", "UnfitSound", "aac_setup", "read_clip"]
 
 Numbers: TypeAlias = npt.NDArray[np.int64]
 
@@ -27,8 +27,15 @@ _SYNC_EXTENSION = bytes.fromhex("56e5")
 """What announces spectral band replication after the configuration; the bit behind it says whether there is any."""
 
 
+_SOUNDS = {"aac": "an unusual kind of AAC", "opus": "Opus", "pcm": "uncompressed"}
+
+
 class Unfit(Exception):
     """Why a clip can't be spliced, in words that follow its name: "several edits"."""
+
+
+class UnfitSound(Unfit):
+    """The same where only the sound is at fault: the picture can be spliced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +113,19 @@ class Clip:
 
 
 def read_clip(name: str, movie: Movie, video: Track, audio: Track | None) -> Clip:
-    """What of `movie` is spliced. Raises Unfit."""
+    """What of `movie` is spliced. Raises Unfit; UnfitSound when the picture is fit."""
+    picture = _picture_span(video, movie.timescale)
     sound = _sound_span(audio, movie.timescale) if audio else None
-    return Clip(name, movie, video, audio, _picture_span(video, movie.timescale), sound)
+    return Clip(name, movie, video, audio, picture, sound)
 
 
-def _only_edit(track: Track, movie_timescale: int) -> tuple[Fraction, Edit | None]:
+def _only_edit(track: Track, movie_timescale: int, unfit: type[Unfit] = Unfit) -> tuple[Fraction, Edit | None]:
     """Seconds before the track begins, and its one edit (None: no edit list)."""
     late, shown = Fraction(0), None
     for edit in track.edits:
         if edit.media_time is not None:
             if shown is not None:
-                raise Unfit("several edits")
+                raise unfit("several edits" if unfit is Unfit else "several edits of its sound")
             shown = edit
         elif shown is None:
             late += Fraction(edit.duration or 0, movie_timescale)
@@ -187,9 +195,9 @@ def _edit_end(edit: Edit | None, track: Track, movie_timescale: int) -> int | No
 def _sound_span(track: Track, movie_timescale: int) -> SoundSpan:
     entry, samples = track.entry, track.samples
     assert isinstance(entry, AudioEntry)
-    if not is_aac_lc(entry):
-        raise Unfit(f"{entry.codec.upper()} sound" if entry.codec != "aac" else "an unusual kind of AAC sound")
-    late, edit = _only_edit(track, movie_timescale)
+    if aac_setup(entry) is None:
+        raise UnfitSound(f"{_SOUNDS.get(entry.codec, entry.codec.upper())} sound")
+    late, edit = _only_edit(track, movie_timescale, UnfitSound)
     dts = _numbers(samples.dts)
     _refuse_gaps(dts, track.timescale, entry.sample_rate)
     origin = edit.media_time if edit and edit.media_time is not None else 0
@@ -199,27 +207,34 @@ def _sound_span(track: Track, movie_timescale: int) -> SoundSpan:
     if edit and edit.duration is not None:
         end = min(end, late + Fraction(edit.duration, movie_timescale))
     if end <= start:
-        raise Unfit("an edit list that lets nothing be heard")
+        raise UnfitSound("an edit list that lets nothing be heard")
     hidden = Fraction(begin - int(dts[0]), track.timescale) * entry.sample_rate
+    if hidden >= AAC_FRAME * len(dts):
+        raise UnfitSound("an edit list that lets nothing be heard")
     return SoundSpan(entry.sample_rate, start, end, hidden, _numbers(samples.sizes), _numbers(samples.offsets))
 
 
-def is_aac_lc(entry: AudioEntry) -> bool:
-    """Whether its packets are plain AAC-LC of 1024 samples: the frames of silence that we write fit beside them."""
+def aac_setup(entry: AudioEntry) -> bytes | None:
+    """What a decoder of plain AAC-LC is set up with (rate and channels), None for every other kind of sound.
+
+    Packets of equal setup can follow each other, and the frames of silence that we write fit beside them. Not so what
+    bears spectral band replication, packets of 960 samples, or a layout of channels of its own.
+    """
     config = entry.decoder_config
     if entry.codec != "aac" or entry.object_type != _AAC or len(config) < 2:
-        return False
-    object_type, frame_length_flag = config[0] >> 3, config[1] >> 2 & 1
+        return None
+    object_type, channel_configuration = config[0] >> 3, config[1] >> 3 & 15
     frequency_index = (config[0] & 7) << 1 | config[1] >> 7
     extended = len(config) > 4 and config[2:4] == _SYNC_EXTENSION and bool(config[4] & 0x80)
-    return (object_type, frame_length_flag) == (_AAC_LC, 0) and frequency_index != 15 and not extended
+    plain = object_type == _AAC_LC and not config[1] & 7 and channel_configuration and frequency_index < 13
+    return config[:2] if plain and not extended else None
 
 
 def _refuse_gaps(dts: Numbers, timescale: int, rate: int) -> None:
     """Packets follow each other without holes, give or take the rounding of the time scale and a short last one."""
     expected = np.arange(len(dts), dtype=np.int64) * (AAC_FRAME * timescale) // rate
     if len(dts) > 1 and int(np.abs(dts - dts[0] - expected).max()) * rate > AAC_FRAME * timescale // 2:
-        raise Unfit("gaps in its sound")
+        raise UnfitSound("gaps in its sound")
 
 
 def _numbers(values: object) -> Numbers:

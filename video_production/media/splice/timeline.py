@@ -21,8 +21,14 @@ __all__ = ["PictureTable", "Placed", "SoundTable", "lay_out_picture", "lay_out_s
 FINEST = 20_000_000
 """Ticks per second beyond which a common time scale is given up for a rounded one."""
 
+_LONGEST = 100 * 3600
+"""Seconds of a result; a damaged file can state centuries."""
+
 _ROUNDED = 90_000 * 16
 """The time scale that stands for one that would be too fine."""
+
+_WIDEST = (1 << 31) - 1
+"""Ticks that a sample may last, or be seen after it is decoded: what every reader takes."""
 
 
 def starts(clips: Sequence[Clip]) -> list[Fraction]:
@@ -61,6 +67,8 @@ def lay_out_picture(clips: Sequence[Clip]) -> PictureTable:
     times rise steadily whatever the clips' own structures of B-frames. Raises Unfit naming a clip where they would not.
     """
     times = starts(clips)
+    if times[-1] > _LONGEST:
+        raise Unfit("together they would last more than 100 hours")
     scale = lcm(*(clip.picture.timescale for clip in clips))
     scale = scale if scale <= FINEST else _ROUNDED
     delay = max(Fraction(clip.picture.delay, clip.picture.timescale) for clip in clips)
@@ -84,13 +92,16 @@ def lay_out_picture(clips: Sequence[Clip]) -> PictureTable:
     dts, pts = np.concatenate(all_dts), np.concatenate(all_pts)
     if len(dts) > 1 and int(np.diff(dts).min()) <= 0:
         raise Unfit("two pictures with the same decoding time")
+    stands = max(1, _ticks(Fraction(clips[-1].picture.stands, clips[-1].picture.timescale), scale))
+    if max(int(np.diff(dts, append=dts[-1] + stands).max()), int(np.abs(pts - dts).max())) > _WIDEST:
+        raise Unfit("a picture that stands too long")
     base = int(dts[0])
-    first, last = int(all_pts[0].min()), clips[-1].picture
+    first = int(all_pts[0].min())
     return PictureTable(
         timescale=scale,
         dts=dts - base,
         composition=pts - dts,
-        end=int(dts[-1]) - base + max(1, _ticks(Fraction(last.stands, last.timescale), scale)),
+        end=int(dts[-1]) - base + stands,
         sync=np.concatenate([clip.picture.sync for clip in clips]),
         sizes=np.concatenate([clip.picture.sizes for clip in clips]),
         offsets=np.concatenate([clip.picture.offsets for clip in clips]),
@@ -102,16 +113,16 @@ def lay_out_picture(clips: Sequence[Clip]) -> PictureTable:
 
 
 def _scaled(ticks: Numbers, timescale: int, at: Fraction, scale: int) -> Numbers:
-    """Absolute times in ticks of `scale`: `at` seconds plus `ticks` of `timescale`, each rounded by itself."""
-    common = lcm(timescale, at.denominator)
-    numerators = ticks * (common // timescale) + at.numerator * (common // at.denominator)
-    if scale % common == 0:
-        return numerators * (scale // common)
-    limit = np.iinfo(np.int64).max // (2 * scale + 1)
-    if int(np.abs(numerators).max(initial=0)) < limit:
-        return (2 * numerators * scale + common) // (2 * common)
-    exact = [(2 * int(value) * scale + common) // (2 * common) for value in numerators]
-    return np.array(exact, np.int64)
+    """Absolute times in ticks of `scale`: `at` seconds plus `ticks` of `timescale`, each rounded by itself, half up.
+
+    Exact, without a common denominator, which could be too large for a 64-bit number.
+    """
+    whole, part = divmod(at * scale + Fraction(1, 2), 1)
+    seconds, rest = np.divmod(ticks, timescale)
+    ticks_of_rest, rest = np.divmod(rest * scale, timescale)
+    # What is left is rest / timescale + part, less than two: it carries where rest reaches these.
+    carries = sum((rest >= ceil((carry - part) * timescale)).astype(np.int64) for carry in (1, 2))
+    return seconds * scale + ticks_of_rest + whole + carries
 
 
 def _ticks(seconds: Fraction, scale: int) -> int:
@@ -155,25 +166,25 @@ def lay_out_sound(clips: Sequence[Clip]) -> SoundTable | None:
     if not rate:
         return None
     times = starts(clips)
-    first = spans[0]
-    hidden = 0
-    if first is not None and first.start == clips[0].start:
-        hidden = round(first.hidden) - AAC_FRAME * _surplus(first)
-    layer = _Layer(-max(hidden, 0))
+    hidden: int | None = None
+    layer = _Layer(0)
     for index, (clip, span) in enumerate(zip(clips, spans, strict=True)):
         if span is None:
             continue
         surplus = _surplus(span)
         at = (times[index] + span.start - clip.start) * rate
         position = at - (span.hidden - AAC_FRAME * surplus)
+        if hidden is None:  # the first sound lies exactly where it belongs
+            hidden = -round(position) if position <= 0 else -round(position) % AAC_FRAME
+            layer = _Layer(-hidden)
         stop = at + (span.end - span.start) * rate
         wanted = floor((stop - position) / AAC_FRAME + Fraction(1, 2))
         if index == len(clips) - 1:
             wanted = ceil((stop - position) / AAC_FRAME)
-        layer.fill_until(position, index)
-        layer.place(index, surplus, min(max(wanted, 1), len(span.sizes) - surplus))
+        cut = layer.fill_until(position, index)
+        layer.place(index, surplus + cut, min(max(wanted, 1), len(span.sizes) - surplus) - cut)
     layer.fill_until(times[-1] * rate, len(clips) - 1, overlap=False)
-    return SoundTable(rate, tuple(layer.runs), max(hidden, 0))
+    return SoundTable(rate, tuple(layer.runs), hidden or 0)
 
 
 def _surplus(span: SoundSpan) -> int:
@@ -189,25 +200,31 @@ class _Layer:
         self._origin = origin
         self._count = 0
 
-    def fill_until(self, position: Fraction, clip: int, *, overlap: bool = True) -> None:
-        """Make the next packet begin within half a packet of `position`: drop what is too much, add silence."""
+    def fill_until(self, position: Fraction, clip: int, *, overlap: bool = True) -> int:
+        """Make the next packet begin within half a packet of `position`: drop what is too much, add silence.
+
+        Return how many packets would have to be dropped beyond those that are there.
+        """
         slots = floor((position - self._origin) / AAC_FRAME + Fraction(1, 2)) - self._count
         if slots > 0:
             self._append(Placed(clip, -1, slots))
         elif overlap:
-            self._drop(-slots)
+            return self._drop(-slots)
+        return 0
 
     def place(self, clip: int, first: int, count: int) -> None:
-        self._append(Placed(clip, first, count))
+        if count > 0:
+            self._append(Placed(clip, first, count))
 
     def _append(self, run: Placed) -> None:
         self.runs.append(run)
         self._count += run.count
 
-    def _drop(self, count: int) -> None:
+    def _drop(self, count: int) -> int:
         while count > 0 and self.runs:
             last = self.runs.pop()
             self._count -= min(last.count, count)
             if last.count > count:
                 self.runs.append(Placed(last.clip, last.first, last.count - count))
-            count -= last.count
+            count -= min(count, last.count)
+        return count
