@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,9 +15,10 @@ from video_production.media.frames import DECODE_PICTURE, DECODE_SOUND, list_fra
 from video_production.media.mp4.model import VideoEntry
 from video_production.media.mp4.reader import read_movie
 from video_production.media.mp4.source import Source
+from video_production.media.scratch import Scratch, scratch
 from video_production.media.splice.assemble import Assembly
 from video_production.media.splice.header import TrackTable, movie_header
-from video_production.media.splice.spans import AAC_FRAME, Clip, Numbers, Unfit
+from video_production.media.splice.spans import AAC_FRAME, Clip, Unfit
 
 __all__ = ["refuse_unsafe_start", "verify_joins", "verify_tables"]
 
@@ -25,6 +26,8 @@ _AT_ONCE = 2
 """Joins decoded side by side: as many as the function has processors."""
 
 _MOST_SHOWN = 200
+_GAP = 64 << 10
+"""Bytes between two samples that cost less to read than another request does."""
 
 _MOST_UNITS = 1000
 """NAL units that are looked at in one sample; those before its picture are a handful."""
@@ -146,10 +149,9 @@ def _verify_join(
         if last > first:
             tracks.append(_excerpt(assembly.tracks[1], first, last))
     what = f"The join of {clips[index - 1].name} and {clips[index].name}"
-    with tempfile.TemporaryDirectory(prefix="join-") as folder:
-        path = Path(folder) / "join.mp4"
-        _write_excerpt(path, result, assembly, tracks)
-        frames, samples = _decode(path, what, ffmpeg, deadline)
+    with scratch("join.mp4") as excerpt:
+        _write_excerpt(excerpt.open_path(), result, assembly, tracks)
+        frames, samples = _decode(excerpt, what, ffmpeg, deadline)
     if frames != end - begin:
         raise VerificationFailed(f"{what} failed its check: {frames} of {end - begin} frames decode.")
     if len(tracks) > 1 and samples != len(tracks[1].sizes) * AAC_FRAME:
@@ -195,35 +197,48 @@ def _excerpt(track: TrackTable, begin: int, end: int) -> TrackTable:
 
 
 def _write_excerpt(path: Path, result: Source, assembly: Assembly, tracks: list[TrackTable]) -> None:
-    at, moved, media = 0, [], []
+    at, moved = 0, []
+    samples: list[tuple[int, int]] = []
     for track in tracks:
-        offsets = at + np.cumsum(track.sizes) - track.sizes
-        moved.append(replace(track, offsets=offsets))
-        media.append(_samples(result, assembly.media_start + track.offsets, track.sizes))
+        moved.append(replace(track, offsets=at + np.cumsum(track.sizes) - track.sizes))
+        samples += zip((assembly.media_start + track.offsets).tolist(), track.sizes.tolist(), strict=True)
         at += int(track.sizes.sum())
     head = movie_header(moved, media_size=at, before=0)
+    blocks = _fetched(result, samples)
     with path.open("wb") as file:
         file.write(head + (1).to_bytes(4, "big") + b"mdat" + (16 + at).to_bytes(8, "big"))
-        file.writelines(media)
+        file.writelines(blocks.cut(offset, size) for offset, size in samples)
 
 
-def _samples(result: Source, offsets: Numbers, sizes: Numbers) -> bytes:
-    """The bytes of samples, fetched in one read where they lie close together."""
-    begin, end = int(offsets.min()), int((offsets + sizes).max())
-    if end - begin <= 4 * int(sizes.sum()) + (1 << 20):
-        block = result.read(begin, end - begin)
-        return b"".join(
-            block[offset - begin : offset - begin + size]
-            for offset, size in zip(offsets.tolist(), sizes.tolist(), strict=True)
-        )
-    return b"".join(result.read(offset, size) for offset, size in zip(offsets.tolist(), sizes.tolist(), strict=True))
+class _Blocks:
+    """Parts of a file: where each begins, and its bytes."""
+
+    def __init__(self, starts: list[int], contents: list[bytes]) -> None:
+        self._starts = starts
+        self._contents = contents
+
+    def cut(self, offset: int, size: int) -> memoryview:
+        index = bisect_right(self._starts, offset) - 1
+        begin = offset - self._starts[index]
+        return memoryview(self._contents[index])[begin : begin + size]
 
 
-def _decode(path: Path, what: str, ffmpeg: str, deadline: float | None) -> tuple[int, int]:
-    inputs = ["-v", "warning", "-xerror", "-i", f"file:{path}"]
+def _fetched(result: Source, samples: Sequence[tuple[int, int]]) -> _Blocks:
+    """The (offset, size) samples of all tracks: what lies close together is read at once, and nothing twice."""
+    runs: list[list[int]] = []
+    for offset, size in sorted(samples):
+        if runs and offset <= runs[-1][1] + _GAP:
+            runs[-1][1] = max(runs[-1][1], offset + size)
+        else:
+            runs.append([offset, offset + size])
+    return _Blocks([begin for begin, _ in runs], [result.read(begin, end - begin) for begin, end in runs])
+
+
+def _decode(excerpt: Scratch, what: str, ffmpeg: str, deadline: float | None) -> tuple[int, int]:
+    inputs = ["-v", "warning", "-xerror", "-i", f"file:{excerpt.path}"]
     outputs = ["-map", "0:v:0", "-map", "0:a:0?", *DECODE_PICTURE, *DECODE_SOUND]
     try:
-        streams, messages = list_frames(inputs, outputs, ffmpeg=ffmpeg, deadline=deadline)
+        streams, messages = list_frames(inputs, outputs, ffmpeg=ffmpeg, deadline=deadline, inherited=excerpt.inherited)
     except (OperatorError, OutOfTime):
         raise
     except VideoProductionError as error:
