@@ -148,6 +148,8 @@ def _picture_span(track: Track, movie_timescale: int) -> PictureSpan:
     shown = int(pts[kept].min())
     start = late + Fraction(shown - origin, track.timescale)
     end = start + Fraction(int((pts[kept] + stands[kept]).max()) - shown, track.timescale)
+    if end <= start:
+        raise Unfit("a picture that lasts no time")
     sync = np.ones(last - first, bool)
     if samples.sync is not None:
         sync = np.frombuffer(samples.sync, np.uint8)[kept].astype(bool)
