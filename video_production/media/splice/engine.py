@@ -15,7 +15,7 @@ from video_production.media.mp4.source import Source
 from video_production.media.probe import main_picture, main_sound
 from video_production.media.profile import DRAFT_COMMENT
 from video_production.media.splice.assemble import Assembly, assemble
-from video_production.media.splice.joins import refuse_unsafe_start, verify_joins, verify_tables
+from video_production.media.splice.joins import refuse_unsafe_picture, verify_joins, verify_tables
 from video_production.media.splice.spans import Clip, Unfit, read_clip
 from video_production.media.splice.transfer import VirtualFile
 
@@ -92,7 +92,7 @@ def _read(name: str, source: Source) -> Candidate:
         return Candidate(name, source, None, "not an MP4 file")
     try:
         clip = _clip(name, read_movie(source))
-        refuse_unsafe_start(clip, source)
+        refuse_unsafe_picture(clip, source)
     except Unfit as why:
         return Candidate(name, source, None, str(why))
     return Candidate(name, source, clip)

@@ -14,16 +14,22 @@ from video_production.errors import OperatorError, OutOfTime, VerificationFailed
 from video_production.media.frames import DECODE_PICTURE, DECODE_SOUND, list_frames
 from video_production.media.mp4.model import VideoEntry
 from video_production.media.mp4.reader import read_movie
-from video_production.media.mp4.source import Source
+from video_production.media.mp4.source import LocalFile, Source
 from video_production.media.scratch import Scratch, scratch
 from video_production.media.splice.assemble import Assembly
 from video_production.media.splice.header import TrackTable, movie_header
-from video_production.media.splice.spans import AAC_FRAME, Clip, Unfit
+from video_production.media.splice.spans import AAC_FRAME, Clip, Numbers, PictureSpan, Unfit
 
-__all__ = ["refuse_unsafe_start", "verify_joins", "verify_tables"]
+__all__ = ["refuse_unsafe_picture", "verify_joins", "verify_tables"]
 
 _AT_ONCE = 2
 """Joins decoded side by side: as many as the function has processors."""
+
+_MOST_FETCHED = 16 << 20
+"""Bytes of pictures on either side of a join that are decoded: two seconds at 64 Mbit/s."""
+
+_LOOKED_AT = 8
+"""Key frames of an object whose heads are fetched, where parameter sets stand in its stream."""
 
 _MOST_SHOWN = 200
 _GAP = 64 << 10
@@ -55,26 +61,44 @@ _UNITS = {
 }
 
 
-def refuse_unsafe_start(clip: Clip, source: Source) -> None:
-    """Raise Unfit unless the clip begins with a picture before which nothing is referred to.
+def refuse_unsafe_picture(clip: Clip, source: Source) -> None:
+    """Raise Unfit unless other clips can be put before and behind this one.
 
-    The sync sample table also lists recovery points of open groups of pictures (ISO/IEC 14496-15); parameter sets
-    inside the stream must be those of its sample entry, or a decoder would keep others for the next clip.
+    It must begin with a picture before which nothing is referred to (the sync sample table also lists recovery points
+    of open groups of pictures, ISO/IEC 14496-15). And parameter sets inside the stream must be those of its sample
+    entry, or a decoder would keep others for the next clip. A local file is looked into at every key frame; of an
+    object the first and the last one are fetched, and some between where parameter sets are met.
     """
     entry = clip.video.entry
     assert isinstance(entry, VideoEntry)
-    units = _UNITS.get(entry.codec)
-    if units is None:
+    if entry.codec not in _UNITS:
         raise Unfit(f"{entry.codec.upper()} picture")
+    span = clip.picture
+    if not _begins_anew(source, entry, int(span.offsets[0]), int(span.sizes[0])):
+        raise Unfit("begins with a picture that refers to earlier ones")
     declared = {unit for _, unit in entry.parameter_sets}
-    start = int(clip.picture.offsets[0])
-    for kind, begin, size in _listed(source, start, start + int(clip.picture.sizes[0]), entry):
-        if kind in units.settings and (size > _LONGEST_SETTING or source.read(begin, size) not in declared):
+    keys = np.flatnonzero(span.sync)
+    if isinstance(source, LocalFile):
+        looked_at = keys.tolist()
+    else:
+        looked_at = [int(keys[0]), int(keys[-1])]
+        if any(_settings_in(source, entry, span, key) for key in looked_at):
+            looked_at = [int(keys[len(keys) * number // _LOOKED_AT]) for number in range(_LOOKED_AT)] + looked_at
+    for key in dict.fromkeys(looked_at):
+        if not declared.issuperset(_settings_in(source, entry, span, key)):
             raise Unfit("codec settings change within the file")
+
+
+def _settings_in(source: Source, entry: VideoEntry, span: PictureSpan, index: int) -> list[bytes]:
+    """The parameter sets that stand in front of the picture in a sample."""
+    units, found = _UNITS[entry.codec], []
+    begin = int(span.offsets[index])
+    for kind, at, size in _listed(source, begin, begin + int(span.sizes[index]), entry):
         if kind in units.pictures:
             break
-    if not _begins_anew(source, entry, start, int(clip.picture.sizes[0])):
-        raise Unfit("begins with a picture that refers to earlier ones")
+        if kind in units.settings:
+            found.append(source.read(at, size))
+    return found
 
 
 def _begins_anew(source: Source, entry: VideoEntry, position: int, size: int) -> bool:
@@ -111,6 +135,9 @@ def verify_tables(result: Source, assembly: Assembly) -> None:
             and np.array_equal(np.asarray(samples.dts), decoded[:-1])
             and samples.end == decoded[-1]
             and (table.composition is None or bool((composition == table.composition).all()))
+            and (table.sync is None or table.sync.tolist() == [samples.is_sync(index) for index in range(len(samples))])
+            and track.edits[-1].media_time == table.media_time
+            and len(track.edits) == 1 + bool(table.late)
         )
         if not same:
             raise VerificationFailed(
@@ -138,48 +165,68 @@ def _verify_join(
     result: Source, assembly: Assembly, clips: Sequence[Clip], index: int, ffmpeg: str, deadline: float | None
 ) -> int:
     """Decode what lies around the beginning of clip `index`."""
-    picture = assembly.picture
-    begin, end = _around(result, assembly, clips, index)
-    tracks = [_excerpt(assembly.tracks[0], begin, end)]
-    if assembly.sound:
-        rate, scale = assembly.sound.rate, picture.timescale
-        times = [int(picture.dts[index]) - picture.shown + picture.late for index in (begin, end - 1)]
-        first, last = ((time * rate // scale + assembly.sound.hidden) // AAC_FRAME for time in times)
-        first, last = max(0, first), min(last + 1, assembly.sound.packets)
-        if last > first:
-            tracks.append(_excerpt(assembly.tracks[1], first, last))
+    shown = _around(result, assembly, clips, index)
+    tracks = [_excerpt(assembly.tracks[0], shown)]
+    heard = _heard_beside(assembly, shown)
+    if len(heard):
+        tracks.append(_excerpt(assembly.tracks[1], heard))
     what = f"The join of {clips[index - 1].name} and {clips[index].name}"
     with scratch("join.mp4") as excerpt:
         _write_excerpt(excerpt.open_path(), result, assembly, tracks)
         frames, samples = _decode(excerpt, what, ffmpeg, deadline)
-    if frames != end - begin:
-        raise VerificationFailed(f"{what} failed its check: {frames} of {end - begin} frames decode.")
-    if len(tracks) > 1 and samples != len(tracks[1].sizes) * AAC_FRAME:
+    if frames != len(shown):
+        raise VerificationFailed(f"{what} failed its check: {frames} of {len(shown)} frames decode.")
+    if samples != len(heard) * AAC_FRAME:
         raise VerificationFailed(f"{what} failed its check: its sound does not decode whole.")
     return frames
 
 
-def _around(result: Source, assembly: Assembly, clips: Sequence[Clip], index: int) -> tuple[int, int]:
-    """The samples from the last picture before clip `index` that begins anew to the clip's second key frame."""
+def _around(result: Source, assembly: Assembly, clips: Sequence[Clip], index: int) -> Numbers:
+    """The samples from the last picture before clip `index` that begins anew to the clip's second key frame.
+
+    Of a group too long to be fetched, its first pictures stand for all: they decode without the rest.
+    """
     picture, table = assembly.picture, assembly.tracks[0]
     entry = clips[index].video.entry
     assert isinstance(entry, VideoEntry)
-    first, bound = (int(np.searchsorted(picture.clip, clip)) for clip in (index - 1, index))
+    begin, bound = (int(np.searchsorted(picture.clip, clip)) for clip in (index - 1, index))
     keys = np.flatnonzero(picture.sync)
-    begin = first
-    for key in reversed(keys[(keys > first) & (keys < bound)].tolist()):
+    fetched = np.cumsum(table.sizes[begin:bound][::-1])[::-1]
+    near = keys[(keys > begin) & (keys < bound)]
+    for key in reversed(near[fetched[near - begin] <= _MOST_FETCHED].tolist()):
         if _begins_anew(result, entry, assembly.media_start + int(table.offsets[key]), int(table.sizes[key])):
             begin = key
             break
     later = keys[keys > bound]
-    return begin, int(later[0]) if len(later) else len(picture.sizes)
+    end = int(later[0]) if len(later) else len(picture.sizes)
+    before, after = np.arange(begin, bound), np.arange(bound, end)
+    return np.concatenate([_first_bytes(before, table.sizes), _first_bytes(after, table.sizes)])
 
 
-def _excerpt(track: TrackTable, begin: int, end: int) -> TrackTable:
-    """Samples [begin, end) as a track of their own, shown from their first frame; offsets stay what they are."""
-    kept = slice(begin, end)
-    durations = track.durations[kept]
+def _first_bytes(samples: Numbers, sizes: Numbers) -> Numbers:
+    """As many of the samples as may be fetched; one at least."""
+    return samples[: max(1, int(np.searchsorted(np.cumsum(sizes[samples]), _MOST_FETCHED, side="right")))]
+
+
+def _heard_beside(assembly: Assembly, shown: Numbers) -> Numbers:
+    """The packets of sound beside pictures."""
+    picture, sound = assembly.picture, assembly.sound
+    if sound is None:
+        return np.empty(0, np.int64)
+    times = picture.dts[shown] - picture.shown + picture.late
+    packets = (times * sound.rate // picture.timescale + sound.hidden) // AAC_FRAME
+    steps = np.diff(packets, append=packets[-1])
+    beside = np.concatenate([packets + number for number in range(int(steps.max(initial=0, where=steps < 8)) + 1)])
+    return np.unique(beside[(beside >= 0) & (beside < sound.packets)])
+
+
+def _excerpt(track: TrackTable, kept: Numbers) -> TrackTable:
+    """Some samples as a track of their own, shown from their first frame; offsets stay what they are."""
+    begins = (np.cumsum(track.durations) - track.durations)[kept]
     composition = track.composition[kept] if track.composition is not None else None
+    # Sound is packed; pictures keep their times, whatever was left out between them.
+    packed = track.composition is None
+    durations = track.durations[kept] if packed else np.diff(begins, append=begins[-1] + track.durations[kept[-1]])
     decoded = np.cumsum(durations) - durations
     shown = decoded if composition is None else decoded + composition
     earliest = int(shown.min())
