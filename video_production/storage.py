@@ -41,6 +41,9 @@ PART = 8 << 20
 Tags = Sequence[tuple[str, str]]
 """Object tags, name and value: by them a bucket's lifecycle rules know what may expire."""
 
+_CONNECTIONS = 40
+"""As many requests as are ever under way at once: S3 copies the parts of a merge side by side."""
+
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _LONGEST_KEY = 1024
 _LONGEST_NAME = 200
@@ -102,7 +105,8 @@ class Storage:
     """Reads and writes objects through one boto3 S3 client. `bytes_read` and `bytes_written` count what was moved."""
 
     def __init__(self, client: Any = None) -> None:
-        config = Config(signature_version="s3v4", retries={"mode": "standard", "max_attempts": 4})
+        retries: Any = {"mode": "standard", "max_attempts": 4}
+        config = Config(signature_version="s3v4", retries=retries, max_pool_connections=_CONNECTIONS)
         self.client = client or LazyClient(lambda: boto3.client("s3", config=config))
         self.bytes_read = 0
         self.bytes_written = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -46,13 +47,23 @@ class LocalFile:
             self._file = path.open("rb", buffering=0)
         except OSError as error:
             raise MediaError(f"{path} can't be opened: {error.strerror}. Check its permissions.") from error
-        self.size = os.fstat(self._file.fileno()).st_size
+        self.size, self._changed = self._state()
 
     def read(self, offset: int, length: int) -> bytes:
         data = os.pread(self._file.fileno(), length, offset)
         if len(data) != length:
             raise MediaError(f"{self.name} changed while it was being read. Run again when nothing writes to it.")
         return data
+
+    def _state(self) -> tuple[int, int]:
+        """Size in bytes, and when the file was changed last."""
+        state = os.fstat(self._file.fileno())
+        return state.st_size, state.st_mtime_ns
+
+    def refuse_change(self) -> None:
+        """Raise MediaError when the file was written to since it was opened."""
+        if self._state() != (self.size, self._changed):
+            raise MediaError(f"{self.name} changed while it was being read. Run again when nothing writes to it.")
 
     def fileno(self) -> int:
         """The descriptor, for the operating system to copy from."""
@@ -85,6 +96,7 @@ class S3Object:
         self.name = f"s3://{bucket}/{key}"
         self.etag = ""
         self.size = 0
+        self._counting = threading.Lock()
         self.fetched = 0
         """Bytes fetched so far."""
         self._seen = (0, self._get(0, HEAD))
@@ -110,7 +122,8 @@ class S3Object:
                 self._explain(error)
                 raise
             body: bytes = answer["Body"].read()
-        self.fetched += len(body)
+        with self._counting:
+            self.fetched += len(body)
         self.etag = answer["ETag"]
         self.size = int(answer["ContentRange"].rpartition("/")[2])
         return body

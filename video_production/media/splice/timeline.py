@@ -120,9 +120,10 @@ def _scaled(ticks: Numbers, timescale: int, at: Fraction, scale: int) -> Numbers
     whole, part = divmod(at * scale + Fraction(1, 2), 1)
     seconds, rest = np.divmod(ticks, timescale)
     ticks_of_rest, rest = np.divmod(rest * scale, timescale)
-    # What is left is rest / timescale + part, less than two: it carries where rest reaches these.
-    carries = sum((rest >= ceil((carry - part) * timescale)).astype(np.int64) for carry in (1, 2))
-    return seconds * scale + ticks_of_rest + whole + carries
+    # What is left is rest / timescale + part, less than two: it carries where rest reaches this.
+    carries = (rest >= ceil((1 - part) * timescale)).astype(np.int64)
+    placed: Numbers = (seconds * scale + ticks_of_rest + carries).astype(np.int64, copy=False) + int(whole)
+    return placed
 
 
 def _ticks(seconds: Fraction, scale: int) -> int:

@@ -7,18 +7,22 @@ meanwhile fails the merge instead of corrupting it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
+import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError
 
-from video_production.errors import TransientError
+from video_production.errors import OperatorError, OutOfTime, TransientError
 from video_production.media.mp4.source import LocalFile, S3Object, Source
 from video_production.media.splice.parts import LEAST_PART, Bytes, Copied, Part, Piece, Range, Sent, plan_parts
 from video_production.storage import S3Location, Tags, translated
@@ -30,6 +34,7 @@ _SENT_AT_ONCE = 6
 """Where most parts go through us: each of them is in memory, twice for a moment."""
 
 _CHUNK = 8 << 20
+_LONGEST_NAME = 60
 _MIME = "video/mp4"
 
 
@@ -48,7 +53,8 @@ class VirtualFile:
 
     def __init__(self, name: str, pieces: Sequence[Piece], sources: Sequence[Source]) -> None:
         self.name = name
-        self.size = sum(piece.size for piece in pieces)
+        self._ends = list(accumulate(piece.size for piece in pieces))
+        self.size = self._ends[-1] if self._ends else 0
         self._pieces = pieces
         self._sources = sources
 
@@ -56,15 +62,16 @@ class VirtualFile:
         return b"".join(self._ranges(offset, offset + length))
 
     def _ranges(self, begin: int, end: int) -> Iterator[bytes]:
-        at = 0
-        for piece in self._pieces:
-            low, high = max(begin, at), min(end, at + piece.size)
-            if low < high:
-                if isinstance(piece, Bytes):
-                    yield piece.content[low - at : high - at]
-                else:
-                    yield self._sources[piece.source].read(piece.start + low - at, high - low)
-            at += piece.size
+        for index in range(bisect_right(self._ends, begin), len(self._pieces)):
+            piece = self._pieces[index]
+            at = self._ends[index] - piece.size
+            if at >= end:
+                return
+            low, high = max(begin, at) - at, min(end, at + piece.size) - at
+            if isinstance(piece, Bytes):
+                yield piece.content[low:high]
+            elif low < high:
+                yield self._sources[piece.source].read(piece.start + low, high - low)
 
 
 def write_object(
@@ -75,11 +82,12 @@ def write_object(
     *,
     tags: Tags = (),
     on_progress: Callable[[float], None] | None = None,
+    deadline: float | None = None,
 ) -> Transferred:
     """Make the object `destination` from `pieces` of `sources` (S3 objects are copied by S3, other files are sent).
 
-    It appears whole or not at all: on any failure the upload is aborted. Raises MediaError, OperatorError,
-    TransientError.
+    It appears whole or not at all: on any failure the upload is aborted. `deadline` is a `time.monotonic` value. Raises
+    MediaError, OperatorError, OutOfTime, TransientError.
     """
     size = sum(piece.size for piece in pieces)
     described = {"ContentType": _MIME, **({"Tagging": urlencode(tags)} if tags else {})}
@@ -91,7 +99,7 @@ def write_object(
         target = {"Bucket": destination.bucket, "Key": destination.key}
         upload = client.create_multipart_upload(**target, **described)["UploadId"]
         try:
-            etags = _send_parts(client, {**target, "UploadId": upload}, parts, sources, on_progress)
+            etags = _send_parts(client, {**target, "UploadId": upload}, parts, sources, on_progress, deadline)
             done = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, start=1)]
             client.complete_multipart_upload(**target, UploadId=upload, MultipartUpload={"Parts": done})
         except BaseException:
@@ -151,6 +159,7 @@ def _send_parts(
     parts: Sequence[Part],
     sources: Sequence[Source],
     on_progress: Callable[[float], None] | None,
+    deadline: float | None,
 ) -> list[str]:
     total, done = sum(part.size for part in parts), 0
     through_us = sum(isinstance(part, Sent) for part in parts)
@@ -169,6 +178,8 @@ def _send_parts(
                     done += running[each].size
                 if on_progress:
                     on_progress(done / total)
+                if waiting and deadline is not None and time.monotonic() > deadline:
+                    raise OutOfTime("The time limit came before S3 had put the video together; merge fewer at once.")
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
@@ -190,8 +201,15 @@ def _send_part(client: Any, upload: dict[str, str], number: int, part: Part, sou
             CopySourceRange=f"bytes={part.range.start}-{part.range.start + part.range.size - 1}",
         )
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "412"):
-            raise TransientError(f"{source.name} was replaced while it was being merged.") from error
+        code = str(error.response.get("Error", {}).get("Code"))
+        if code in ("PreconditionFailed", "412", "NoSuchKey", "404"):
+            done = "removed" if code in ("NoSuchKey", "404") else "replaced"
+            raise TransientError(f"{source.name} was {done} while it was being merged.") from error
+        if code in ("AccessDenied", "403"):
+            raise OperatorError(
+                f"{source.name} can't be copied to s3://{upload['Bucket']}/{upload['Key']}: access denied. Give the "
+                "role permission to read the one and to write the other."
+            ) from error
         raise
     return str(answer["CopyPartResult"]["ETag"])
 
@@ -203,20 +221,39 @@ def write_file(
     *,
     on_progress: Callable[[float], None] | None = None,
 ) -> Transferred:
-    """Make the local file `output` from `pieces`; it appears whole or not at all."""
+    """Make the local file `output` from `pieces`; it appears whole or not at all.
+
+    Raises OperatorError when it can't be written, MediaError when an input changed meanwhile.
+    """
+    try:
+        return _write_file(pieces, sources, output, on_progress)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise OperatorError(
+                f"The disk is full, so {output} can't be written. Make room, then retry."
+            ) from error
+        raise OperatorError(f"{output} can't be written: {error.strerror}.") from error
+
+
+def _write_file(
+    pieces: Sequence[Piece], sources: Sequence[Source], output: Path, on_progress: Callable[[float], None] | None
+) -> Transferred:
     size, done, copied = sum(piece.size for piece in pieces), 0, 0
-    handle, name = tempfile.mkstemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{output.name[:_LONGEST_NAME]}.", suffix=".partial", dir=output.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb", buffering=0) as file:
             for piece in pieces:
                 if isinstance(piece, Bytes):
-                    file.write(piece.content)
+                    _write(file.fileno(), piece.content)
                 else:
                     copied += _copy_range(sources[piece.source], piece.start, piece.size, file.fileno())
                 done += piece.size
                 if on_progress:
                     on_progress(done / size)
+        for source in sources:
+            if isinstance(source, LocalFile):
+                source.refuse_change()
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(output)
     finally:
@@ -237,8 +274,15 @@ def _copy_range(source: Source, start: int, size: int, target: int) -> int:
                 break
             copied += count
     for offset in range(start + copied, start + size, _CHUNK):
-        os.write(target, source.read(offset, min(_CHUNK, start + size - offset)))
+        _write(target, source.read(offset, min(_CHUNK, start + size - offset)))
     return copied
+
+
+def _write(target: int, content: bytes) -> None:
+    """All of it: the operating system may take less at once."""
+    left = memoryview(content)
+    while left:
+        left = left[os.write(target, left) :]
 
 
 def _umask() -> int:
