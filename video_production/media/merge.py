@@ -17,9 +17,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from video_production.errors import MediaError, RequestError
+from video_production.errors import MediaError, RequestError, VerificationFailed
 from video_production.media.clip_parts import encoder_entry
 from video_production.media.join_plan import Method, PlannedInput, Treatment, choose_picture, plan_join
 from video_production.media.merge_result import MergeResult, OnProgress
@@ -27,12 +27,13 @@ from video_production.media.mp4.reader import looks_like_mp4
 from video_production.media.mp4.source import LocalFile, S3Object, Source
 from video_production.media.probe import probe, probe_source
 from video_production.media.reencode import LocalClip, reencode
-from video_production.media.selective import Fitted, can_fit, fit_others, reason_of_some
+from video_production.media.selective import Fitted, can_fit, fit_others, reason_of_some, told_of
 from video_production.media.splice.engine import Splice, plan_splice, read_candidates
-from video_production.media.splice.parts import Bytes
+from video_production.media.splice.fitting import Differences
+from video_production.media.splice.parts import Bytes, Range
 from video_production.media.splice.result import spliced_result
 from video_production.media.splice.transfer import Transferred, write_file, write_object
-from video_production.storage import S3Location, Storage, Tags, file_name
+from video_production.storage import CHUNK, S3Location, Storage, Tags, file_name
 
 __all__ = ["Explained", "Explanation", "MergeInput", "Merged", "Wish", "explain", "merge"]
 
@@ -141,6 +142,7 @@ class _Run:
     ffmpeg: str
     opened: ExitStack
     read_before: int = field(init=False, default=0)
+    objects: list[S3Object] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.read_before = self.storage.bytes_read if self.storage else 0
@@ -154,7 +156,8 @@ class _Run:
         )
         plan = plan_splice(candidates, inband=wish == "splice-inband")
         if isinstance(plan, Splice):
-            return self._splice(plan, "splice-inband" if plan.inband else "splice")
+            method: Method = "splice-inband" if plan.inband else "splice"
+            return self._splice(plan, method) if wish != "auto" else self._splice_or_reencode(plan, method)
         if wish in ("splice", "splice-inband"):
             raise _unfit(wish, self.inputs, plan)
         fitted = fit_others(
@@ -172,7 +175,18 @@ class _Run:
             return self._reencode()
         for source in fitted.opened:
             self.opened.callback(source.close)
+        if wish == "auto":
+            return self._splice_or_reencode(fitted.splice, "reencode-some", fitted)
         return self._splice(fitted.splice, "reencode-some", fitted)
+
+    def _splice_or_reencode(self, plan: Splice, method: Method, fitted: Fitted | None = None) -> Merged:
+        """A splice that does not pass its check was never written; what decodes can still be encoded."""
+        try:
+            return self._splice(plan, method, fitted)
+        except VerificationFailed as why:
+            made = self._reencode()
+            warning = f"Copying did not pass its check, so the videos were re-encoded. {why}"
+            return replace(made, result=replace(made.result, warnings=(*made.result.warnings, warning)))
 
     def explain(self, wish: Wish) -> Explanation:
         sources = self._open()
@@ -189,13 +203,9 @@ class _Run:
             raise _unfit(wish, self.inputs, plan)
         model = can_fit(candidates, plan, self.work, deadline=None, ffmpeg=self.ffmpeg)
         if model:
-            told = tuple(
-                Explained(name, "re-encoded", f"{why} → re-encoded")
-                if why
-                else Explained(name, "copied", "copied without re-encoding")
-                for (name, _), why in zip(named, plan, strict=True)
-            )
-            return Explanation("reencode-some", reason_of_some([(each.name, each.why) for each in told]), told)
+            found = [(name, why) for (name, _), why in zip(named, plan, strict=True)]
+            told = tuple(Explained(name, *told_of(why)) for name, why in found)
+            return Explanation("reencode-some", reason_of_some(found), told)
         if wish == "reencode-some":
             raise _unfit(wish, self.inputs, plan)
         return self._explain_reencoding(named)
@@ -223,6 +233,8 @@ class _Run:
         for source in sources:
             if isinstance(source, LocalFile):
                 self.opened.callback(source.close)
+            elif isinstance(source, S3Object):
+                self.objects.append(source)
         return sources
 
     def _storage(self) -> Storage:
@@ -241,11 +253,20 @@ class _Run:
             moved = write_file(pieces, sources, self.destination, on_progress=joining)
         else:
             client = self._storage().client
-            moved = write_object(client, pieces, sources, self.destination, tags=self.tags, on_progress=joining)
+            moved = write_object(
+                client,
+                pieces,
+                sources,
+                self.destination,
+                tags=self.tags,
+                on_progress=joining,
+                deadline=self.deadline,
+            )
+            self._storage().bytes_written += moved.written
         result = spliced_result(plan)
         if fitted is not None:
             result = fitted.told(result)
-        return Merged(moved.size, self._identity(plan), replace(result, method=method), self._counted(moved, sources))
+        return Merged(moved.size, self._identity(plan), replace(result, method=method), self._counted(moved))
 
     def _identity(self, plan: Splice) -> str:
         """A digest of what a splice is put together from: the bytes that we made, and ranges of known contents."""
@@ -253,22 +274,29 @@ class _Run:
         for piece in plan.assembly.pieces:
             if isinstance(piece, Bytes):
                 digest.update(piece.content)
+                continue
+            source = plan.sources[piece.source]
+            if isinstance(source, S3Object):
+                known = self.inputs[piece.source].sha256 or source.etag
+                digest.update(f"{known}:{piece.start}:{piece.size}".encode())
+            elif isinstance(self.destination, Path):
+                digest.update(f"{source.name}:{source.size}:{piece.start}:{piece.size}".encode())
             else:
-                source = plan.sources[piece.source]
-                known = self.inputs[piece.source].sha256 if isinstance(source, S3Object) else ""
-                version = source.etag if isinstance(source, S3Object) else str(source.size)
-                digest.update(f"{known or version}:{piece.start}:{piece.size}".encode())
+                self._digest(digest, source, piece)
         return digest.hexdigest()
 
-    def _counted(self, moved: Transferred, sources: Sequence[Source]) -> Transferred:
+    @staticmethod
+    def _digest(digest: Any, source: Source, piece: Range) -> None:
+        for offset in range(piece.start, piece.start + piece.size, CHUNK):
+            digest.update(source.read(offset, min(CHUNK, piece.start + piece.size - offset)))
+
+    def _counted(self, moved: Transferred) -> Transferred:
         """With everything that was fetched on the way, and told to the storage that counts for the metrics."""
         if self.storage is None:
             return moved
-        fetched = sum(source.fetched for source in sources if isinstance(source, S3Object))
+        fetched = sum(source.fetched for source in self.objects)
         read = fetched + self.storage.bytes_read - self.read_before
         self.storage.bytes_read += fetched
-        if isinstance(self.destination, S3Location):
-            self.storage.bytes_written += moved.written
         return replace(moved, read=read)
 
     def _reencode(self) -> Merged:
@@ -289,7 +317,7 @@ class _Run:
             target = self.destination
             sha256 = self._storage().upload(local, target.bucket, target.key, "video/mp4", self.tags).sha256
             local.unlink()
-        return Merged(size, sha256, result, Transferred(size, read, size, 0))
+        return Merged(size, sha256, result, self._counted(Transferred(size, read, size, 0)))
 
     def _fetch(self, index: int) -> Path:
         """An input as a file on this machine."""
@@ -304,8 +332,8 @@ class _Run:
         return path
 
 
-def _unfit(wish: Wish, inputs: Sequence[MergeInput], obstacles: Sequence[str]) -> RequestError:
-    first = next(f"{each.name}: {why}" for each, why in zip(inputs, obstacles, strict=True) if why)
+def _unfit(wish: Wish, inputs: Sequence[MergeInput], obstacles: Sequence[Differences]) -> RequestError:
+    first = next(f"{each.name}: {why}" for each, why in zip(inputs, obstacles, strict=True) if str(why))
     return RequestError(f"These videos can't be joined by '{wish}' ({first}); 'auto' takes what fits.")
 
 

@@ -37,7 +37,7 @@ def why_not(*clips: Path) -> list[str]:
         for file in files:
             file.close()
     assert isinstance(plan, list), "these clips can be spliced"
-    return plan
+    return [str(why) for why in plan]
 
 
 def splice(clips: Sequence[Path], output: Path) -> Spliced:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
@@ -9,7 +10,7 @@ from video_production.media.merge_result import Join, MergeResult
 from video_production.media.mp4.model import VideoEntry
 from video_production.media.profile import Picture, snap_frame_rate
 from video_production.media.splice.engine import Splice
-from video_production.media.splice.spans import AAC_FRAME
+from video_production.media.splice.spans import AAC_FRAME, Clip
 from video_production.media.verify import Verification
 
 __all__ = ["spliced_result"]
@@ -42,8 +43,16 @@ def spliced_result(splice: Splice) -> MergeResult:
         frames=splice.frames,
         joins=joins,
         verification=Verification(splice.frames, samples, float(error)),
-        warnings=(),
+        warnings=tuple(_warnings(clips)),
     )
+
+
+def _warnings(clips: Sequence[Clip]) -> Iterator[str]:
+    for clip in clips:
+        count = len(clip.movie.of_kind("audio")) - 1
+        if count > 0:
+            tracks = "1 further sound track was" if count == 1 else f"{count} further sound tracks were"
+            yield f"{clip.name}: {tracks} left out; only the default one is used."
 
 
 def _why(lacks_sound: bool, others_have_it: bool) -> str:

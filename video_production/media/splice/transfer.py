@@ -229,9 +229,7 @@ def write_file(
         return _write_file(pieces, sources, output, on_progress)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise OperatorError(
-                f"The disk is full, so {output} can't be written. Make room, then retry."
-            ) from error
+            raise OperatorError(f"The disk is full, so {output} can't be written. Make room, then retry.") from error
         raise OperatorError(f"{output} can't be written: {error.strerror}.") from error
 
 
