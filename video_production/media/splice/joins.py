@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from video_production.errors import OperatorError, OutOfTime, VerificationFailed, VideoProductionError
 from video_production.media.frames import DECODE_PICTURE, DECODE_SOUND, list_frames
-from video_production.media.mp4.model import VideoEntry
+from video_production.media.mp4.model import Samples, VideoEntry
 from video_production.media.mp4.reader import read_movie
 from video_production.media.mp4.source import LocalFile, Source
 from video_production.media.scratch import Scratch, scratch
@@ -32,6 +33,9 @@ _LOOKED_AT = 8
 """Key frames of an object whose heads are fetched, where parameter sets stand in its stream."""
 
 _MOST_SHOWN = 200
+_SPARING = ("-threads", "1", "-thread_queue_size", "1")
+"""Several checks run side by side, so each one decodes with one thread and keeps few pictures in memory."""
+
 _GAP = 64 << 10
 """Bytes between two samples that cost less to read than another request does."""
 
@@ -135,7 +139,7 @@ def verify_tables(result: Source, assembly: Assembly) -> None:
             and np.array_equal(np.asarray(samples.dts), decoded[:-1])
             and samples.end == decoded[-1]
             and (table.composition is None or bool((composition == table.composition).all()))
-            and (table.sync is None or table.sync.tolist() == [samples.is_sync(index) for index in range(len(samples))])
+            and (table.sync is None or np.array_equal(_sync(samples), table.sync))
             and track.edits[-1].media_time == table.media_time
             and len(track.edits) == 1 + bool(table.late)
         )
@@ -143,6 +147,12 @@ def verify_tables(result: Source, assembly: Assembly) -> None:
             raise VerificationFailed(
                 f"The tables of the merged {table.kind} don't say what was meant; nothing was stored."
             )
+
+
+def _sync(samples: Samples) -> npt.NDArray[np.bool_]:
+    if samples.sync is None:
+        return np.ones(len(samples), bool)
+    return np.frombuffer(samples.sync, np.uint8).astype(bool)
 
 
 def verify_joins(
@@ -282,7 +292,7 @@ def _fetched(result: Source, samples: Sequence[tuple[int, int]]) -> _Blocks:
 
 
 def _decode(excerpt: Scratch, what: str, ffmpeg: str, deadline: float | None) -> tuple[int, int]:
-    inputs = ["-v", "warning", "-xerror", "-i", f"file:{excerpt.path}"]
+    inputs = ["-v", "warning", "-xerror", *_SPARING, "-i", f"file:{excerpt.path}"]
     outputs = ["-map", "0:v:0", "-map", "0:a:0?", *DECODE_PICTURE, *DECODE_SOUND]
     try:
         streams, messages = list_frames(inputs, outputs, ffmpeg=ffmpeg, deadline=deadline, inherited=excerpt.inherited)
