@@ -11,7 +11,7 @@ Every way is proven by decoding before the destination changes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -244,29 +244,40 @@ class _Run:
 
     def _splice(self, plan: Splice, method: Method, fitted: Fitted | None = None) -> Merged:
         plan = plan.marked(draft=self.draft)
-        self.report("checking", 0.0)
-        plan.verify(ffmpeg=self.ffmpeg, deadline=self.deadline)
-        self.report("checking", 1.0)
         pieces, sources = plan.assembly.pieces, plan.sources
-        joining = partial(self.report, "joining")
         if isinstance(self.destination, Path):
-            moved = write_file(pieces, sources, self.destination, on_progress=joining)
-        else:
-            client = self._storage().client
-            moved = write_object(
-                client,
-                pieces,
-                sources,
-                self.destination,
-                tags=self.tags,
-                on_progress=joining,
-                deadline=self.deadline,
-            )
-            self._storage().bytes_written += moved.written
+            self._check(plan)
+            moved = write_file(pieces, sources, self.destination, on_progress=partial(self.report, "joining"))
+        elif method != "splice" or not all(isinstance(source, S3Object) for source in sources):
+            self._check(plan)
+            moved = self._store(plan, self.destination)
+        else:  # S3 copies while we check; what does not pass never appears
+            with ThreadPoolExecutor(1) as pool:
+                check = pool.submit(plan.verify, ffmpeg=self.ffmpeg, deadline=self.deadline)
+                moved = self._store(plan, self.destination, check.result)
         result = spliced_result(plan)
         if fitted is not None:
             result = fitted.told(result)
         return Merged(moved.size, self._identity(plan), replace(result, method=method), self._counted(moved))
+
+    def _check(self, plan: Splice) -> None:
+        self.report("checking", 0.0)
+        plan.verify(ffmpeg=self.ffmpeg, deadline=self.deadline)
+        self.report("checking", 1.0)
+
+    def _store(self, plan: Splice, destination: S3Location, proven: Callable[[], object] = lambda: None) -> Transferred:
+        moved = write_object(
+            self._storage().client,
+            plan.assembly.pieces,
+            plan.sources,
+            destination,
+            tags=self.tags,
+            on_progress=partial(self.report, "joining"),
+            deadline=self.deadline,
+            proven=proven,
+        )
+        self._storage().bytes_written += moved.written
+        return moved
 
     def _identity(self, plan: Splice) -> str:
         """A digest of what a splice is put together from: the bytes that we made, and ranges of known contents."""

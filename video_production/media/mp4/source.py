@@ -18,6 +18,9 @@ __all__ = ["LocalFile", "S3Object", "Source"]
 HEAD = 256 << 10
 """Bytes of an S3 object fetched at once at its start; the header of most files lies there whole."""
 
+SMALL = 2 << 20
+"""An object up to this size is fetched whole with the second read: another call costs more than its bytes."""
+
 AHEAD = 16 << 10
 """The least number of bytes fetched from S3: the next box header usually lies close by."""
 
@@ -105,6 +108,9 @@ class S3Object:
     def read(self, offset: int, length: int) -> bytes:
         start, block = self._seen
         if not start <= offset or offset + length > start + len(block):
+            if start == 0 and HEAD <= len(block) < self.size <= SMALL:
+                self._seen = (0, block + self._get(len(block), self.size - len(block)))
+                return self.read(offset, length)
             start, block = offset, self._get(offset, min(max(length, AHEAD), self.size - offset))
             if length <= HEAD:
                 self._seen = (start, block)

@@ -83,16 +83,18 @@ def write_object(
     tags: Tags = (),
     on_progress: Callable[[float], None] | None = None,
     deadline: float | None = None,
+    proven: Callable[[], object] = lambda: None,
 ) -> Transferred:
     """Make the object `destination` from `pieces` of `sources` (S3 objects are copied by S3, other files are sent).
 
-    It appears whole or not at all: on any failure the upload is aborted. `deadline` is a `time.monotonic` value. Raises
-    MediaError, OperatorError, OutOfTime, TransientError.
+    It appears whole or not at all: on any failure the upload is aborted. `deadline` is a `time.monotonic` value;
+    `proven` is called right before the object appears, and prevents that by raising. Raises MediaError, OperatorError,
+    OutOfTime, TransientError.
     """
     size = sum(piece.size for piece in pieces)
     described = {"ContentType": _MIME, **({"Tagging": urlencode(tags)} if tags else {})}
     if size < 2 * LEAST_PART:
-        return _put_whole(client, pieces, sources, destination, described)
+        return _put_whole(client, pieces, sources, destination, described, proven)
     copyable = [isinstance(source, S3Object) for source in sources]
     parts = plan_parts(pieces, copyable=copyable)
     with translated(destination.bucket, destination.key):
@@ -100,6 +102,7 @@ def write_object(
         upload = client.create_multipart_upload(**target, **described)["UploadId"]
         try:
             etags = _send_parts(client, {**target, "UploadId": upload}, parts, sources, on_progress, deadline)
+            proven()
             done = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, start=1)]
             client.complete_multipart_upload(**target, UploadId=upload, MultipartUpload={"Parts": done})
         except BaseException:
@@ -118,8 +121,10 @@ def _put_whole(
     sources: Sequence[Source],
     destination: S3Location,
     described: dict[str, str],
+    proven: Callable[[], object],
 ) -> Transferred:
     body = _gathered(pieces, sources)
+    proven()
     with translated(destination.bucket, destination.key):
         client.put_object(Bucket=destination.bucket, Key=destination.key, Body=body, **described)
     fetched = sum(piece.size for piece in pieces if not isinstance(piece, Bytes))
