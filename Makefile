@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help demo test test-kills test-e2e test-browser fuzz bench-concat cost bench-imports bench-deploy layer bundles synth lint format lock clean
+.PHONY: help demo test test-kills test-e2e test-browser fuzz bench-concat bench-merge cost bench-imports bench-deploy layer bundles synth lint format lock clean
 
 .PHONY: setup
 setup:
@@ -34,6 +34,9 @@ fuzz: setup  ## damaged videos through the reader and the splicer, for FUZZ_MINU
 
 bench-concat: setup  ## compare our merge with FFmpeg's concat on the example lesson's clips
 	@$(BIN)/python -m benchmarks.concat_table
+
+bench-merge: setup  ## compare merges of large objects in S3 with download, concat, upload (15 GB of disk, some minutes)
+	@$(BIN)/python -m benchmarks.merge
 
 cost: setup  ## measure the example lesson and compute what it costs on AWS
 	@$(BIN)/python -m tools.cost

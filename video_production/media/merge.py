@@ -156,6 +156,7 @@ class _Run:
         )
         plan = plan_splice(candidates, inband=wish == "splice-inband")
         if isinstance(plan, Splice):
+            plan = plan.marked(draft=self.draft)  # one table of all samples is enough to keep in memory
             method: Method = "splice-inband" if plan.inband else "splice"
             return self._splice(plan, method) if wish != "auto" else self._splice_or_reencode(plan, method)
         if wish in ("splice", "splice-inband"):
@@ -175,6 +176,7 @@ class _Run:
             return self._reencode()
         for source in fitted.opened:
             self.opened.callback(source.close)
+        fitted = replace(fitted, splice=fitted.splice.marked(draft=self.draft))
         if wish == "auto":
             return self._splice_or_reencode(fitted.splice, "reencode-some", fitted)
         return self._splice(fitted.splice, "reencode-some", fitted)
@@ -243,7 +245,6 @@ class _Run:
         return self.storage
 
     def _splice(self, plan: Splice, method: Method, fitted: Fitted | None = None) -> Merged:
-        plan = plan.marked(draft=self.draft)
         pieces, sources = plan.assembly.pieces, plan.sources
         if isinstance(self.destination, Path):
             self._check(plan)

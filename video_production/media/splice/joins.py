@@ -23,8 +23,8 @@ from video_production.media.splice.spans import AAC_FRAME, Clip, Numbers, Pictur
 
 __all__ = ["refuse_unsafe_picture", "verify_joins", "verify_tables"]
 
-_AT_ONCE = 2
-"""Joins decoded side by side: as many as the function has processors."""
+_AT_ONCE = 1
+"""Joins decoded side by side. A decoder uses all processors, and its pictures take the most memory of all."""
 
 _MOST_FETCHED = 16 << 20
 """Bytes of pictures on either side of a join that are decoded: two seconds at 64 Mbit/s."""
@@ -33,8 +33,8 @@ _LOOKED_AT = 8
 """Key frames of an object whose heads are fetched, where parameter sets stand in its stream."""
 
 _MOST_SHOWN = 200
-_SPARING = ("-threads", "1", "-thread_queue_size", "1")
-"""Several checks run side by side, so each one decodes with one thread and keeps few pictures in memory."""
+_SPARING = ("-threads", "2", "-thread_queue_size", "1")
+"""More threads would each keep pictures of their own in memory."""
 
 _GAP = 64 << 10
 """Bytes between two samples that cost less to read than another request does."""
