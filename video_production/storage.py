@@ -24,6 +24,7 @@ from video_production.errors import MediaError, OperatorError, RequestError, Tra
 
 __all__ = [
     "CHUNK",
+    "PUT_TOGETHER",
     "S3Location",
     "Storage",
     "StoredObject",
@@ -37,6 +38,9 @@ __all__ = [
 CHUNK = 1 << 20
 PART = 8 << 20
 """Multipart part size in bytes; S3 wants at least 5 MiB for every part but the last."""
+
+PUT_TOGETHER = "parts:"
+"""Before the digest of what an object was put together from, where nobody has read its bytes."""
 
 Tags = Sequence[tuple[str, str]]
 """Object tags, name and value: by them a bucket's lifecycle rules know what may expire."""
@@ -65,7 +69,8 @@ class S3Location:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object in S3: `size` in bytes, `sha256` hex digest of its content (empty where it was not read)."""
+    """An object in S3: `size` in bytes, `sha256` hex digest of its content (empty where it was not read, or that of
+    what it was put together from, after `PUT_TOGETHER`)."""
 
     bucket: str
     key: str

@@ -33,7 +33,7 @@ from video_production.media.splice.fitting import Differences
 from video_production.media.splice.parts import Bytes, Range
 from video_production.media.splice.result import spliced_result
 from video_production.media.splice.transfer import Transferred, write_file, write_object
-from video_production.storage import CHUNK, S3Location, Storage, Tags, file_name
+from video_production.storage import CHUNK, PUT_TOGETHER, S3Location, Storage, Tags, file_name
 
 __all__ = ["Explained", "Explanation", "MergeInput", "Merged", "Wish", "explain", "merge"]
 
@@ -56,8 +56,8 @@ class MergeInput:
 class Merged:
     """A finished, verified video of `size` bytes, and how many bytes moved which way.
 
-    `sha256` identifies its content: the digest of its bytes where they passed through us, else of what it was put
-    together from.
+    `sha256` identifies its content: the digest of its bytes where they passed through us, else `PUT_TOGETHER` and the
+    digest of what it was put together from.
     """
 
     size: int
@@ -259,7 +259,8 @@ class _Run:
         result = spliced_result(plan)
         if fitted is not None:
             result = fitted.told(result)
-        return Merged(moved.size, self._identity(plan), replace(result, method=method), self._counted(moved))
+        identity = moved.sha256 or self._identity(plan)
+        return Merged(moved.size, identity, replace(result, method=method), self._counted(moved))
 
     def _check(self, plan: Splice) -> None:
         self.report("checking", 0.0)
@@ -295,7 +296,7 @@ class _Run:
                 digest.update(f"{source.name}:{source.size}:{piece.start}:{piece.size}".encode())
             else:
                 self._digest(digest, source, piece)
-        return digest.hexdigest()
+        return PUT_TOGETHER + digest.hexdigest()
 
     @staticmethod
     def _digest(digest: Any, source: Source, piece: Range) -> None:

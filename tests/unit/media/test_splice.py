@@ -153,7 +153,7 @@ UNFIT: dict[str, tuple[Maker, str]] = {
         lambda d: [_noise(d / "a.mp4", seconds=2), _noise(d / "b.mp4", codec="libx265", extra=("-tag:v", "hvc1"))],
         "HEVC",
     ),
-    "rotation": (lambda d: [_noise(d / "a.mp4", seconds=2), make_clip(d / "b.mp4", rotation=90)], "rotated"),
+    "rotation": (lambda d: [_noise(d / "a.mp4", seconds=2), make_clip(d / "b.mp4", rotation=90)], "180×320, rotated"),
     "hidden frames": (
         lambda d: [_noise(d / "a.mp4", seconds=2), _cut(d, "0.5", gop=250)],
         "cut inside a group of pictures",

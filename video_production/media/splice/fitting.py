@@ -25,7 +25,6 @@ _BOXES_AT = 86
 _PROFILE_END = {"h264": 4, "hevc": 13}
 """Where profile, tier and level end in `avcC` and `hvcC`; they begin at byte 1."""
 
-_OTHER_SETTINGS = "encoded with other settings"
 Value = TypeVar("Value", bound=Hashable)
 
 
@@ -87,16 +86,13 @@ def differences(movie: Movie, model: Model, unfit: Differences, *, inband: bool 
     if video is None:
         return unfit
     entry = _picture_entry(video)
-    size, others = _picture_differences(entry, model.picture)
-    if not (size or others or unfit.picture):
-        others = _minor_differences(entry, model.picture)
-    settings = entry.canonical != model.picture.canonical and not size and not others
-    if settings and not (inband and settings_may_differ(entry, model.picture)):
-        others = [_OTHER_SETTINGS]
-    picture = [*size, *unfit.picture, *others]
-    rate = _rate(movie) if picture else ""
-    if rate and rate != model.rate:
-        picture = [*(word for word in picture if word != _OTHER_SETTINGS), rate]
+    picture = [*_size_difference(video, model.picture), *unfit.picture, *_picture_differences(entry, model.picture)]
+    minor = entry.canonical != model.picture.canonical and not (inband and settings_may_differ(entry, model.picture))
+    if picture or minor:
+        rate = _rate(movie)
+        picture += [rate] if rate not in ("", model.rate) else []
+    if minor and not picture:
+        picture = [_minor_difference(entry, model.picture)]
     heard = audio.entry if audio is not None else None
     sound = _sound_differences(heard, model.sound) if isinstance(heard, AudioEntry) and model.sound else []
     return Differences(tuple(picture), (*unfit.sound, *sound))
@@ -113,12 +109,19 @@ def _sound_differences(own: AudioEntry, model: AudioEntry) -> list[str]:
     return found
 
 
-def _picture_differences(entry: VideoEntry, model: VideoEntry) -> tuple[list[str], list[str]]:
-    """The size, where it is another, and what else is."""
-    same_size = (entry.width, entry.height) == (model.width, model.height)
-    size = [] if same_size else [f"{entry.width}×{entry.height}"]
+def _size_difference(track: Track, model: VideoEntry) -> list[str]:
+    """The size as people see it, where it is another."""
+    entry = _picture_entry(track)
+    size = (entry.width, entry.height)
+    if track.rotation in (90, 270):
+        size = (entry.height, entry.width)
+    return [] if size == (model.width, model.height) else [f"{size[0]}×{size[1]}"]
+
+
+def _picture_differences(entry: VideoEntry, model: VideoEntry) -> list[str]:
+    """What else people see, or have heard of."""
     if entry.codec != model.codec:
-        return size, [_CODECS.get(entry.codec, entry.codec.upper())]
+        return [_CODECS.get(entry.codec, entry.codec.upper())]
     found: list[str] = []
     if entry.pixel_aspect != model.pixel_aspect:
         found.append("non-square pixels" if entry.pixel_aspect != 1 else "square pixels")
@@ -128,16 +131,16 @@ def _picture_differences(entry: VideoEntry, model: VideoEntry) -> tuple[list[str
         found.append(f"pixels as {entry.pixel_format or 'unknown'}")
     if entry.interlaced != model.interlaced:
         found.append("interlaced" if entry.interlaced else "progressive")
-    return size, found
+    return found
 
 
-def _minor_differences(entry: VideoEntry, model: VideoEntry) -> list[str]:
+def _minor_difference(entry: VideoEntry, model: VideoEntry) -> str:
     """What is worth telling only where nothing that people see differs."""
     if entry.color != model.color:
-        return ["other colour tags"]
+        return "other colour tags"
     if entry.codec == "h264" and entry.configuration[1:4] != model.configuration[1:4]:
-        return ["another H.264 profile or level"]
-    return []
+        return "another H.264 profile or level"
+    return "encoded with other settings"
 
 
 def _is_hdr(entry: VideoEntry) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import tempfile
 import time
@@ -46,6 +47,8 @@ class Transferred:
     read: int
     written: int
     copied: int
+    sha256: str = ""
+    """Of the whole content, where all of it passed through us."""
 
 
 class VirtualFile:
@@ -128,7 +131,7 @@ def _put_whole(
     with translated(destination.bucket, destination.key):
         client.put_object(Bucket=destination.bucket, Key=destination.key, Body=body, **described)
     fetched = sum(piece.size for piece in pieces if not isinstance(piece, Bytes))
-    return Transferred(len(body), fetched, len(body), 0)
+    return Transferred(len(body), fetched, len(body), 0, hashlib.sha256(body).hexdigest())
 
 
 def _gathered(pieces: Sequence[Piece], sources: Sequence[Source]) -> bytes:
