@@ -62,7 +62,7 @@ class _Campaign:
         self.started += 1
         folder = room / str(self.started)
         folder.mkdir()
-        command = [sys.executable, "-m", "tests.fuzz", "--worker", self.corpus, folder]
+        command = [sys.executable, "-m", "tests.fuzz", "--worker", str(self.corpus), str(folder)]
         numbers = [str(self.seed + self.started), str(self.until)]
         # One pool of memory for all threads: the limit on addresses counts what they only reserve, too.
         environment = {**os.environ, "MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREADS": "1"}

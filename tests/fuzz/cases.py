@@ -57,8 +57,8 @@ def run_case(files: Sequence[Memory]) -> str:
     except MediaError as error:
         return " | ".join([*said, _checked_sentence(str(error), files)])
     for candidate in candidates:
-        assert (candidate.clip is None) == bool(candidate.unfit)
-        assert not candidate.unfit or _is_sentence(candidate.unfit), candidate.unfit
+        assert candidate.clip is not None or str(candidate.unfit)
+        assert not str(candidate.unfit) or _is_sentence(str(candidate.unfit)), candidate.unfit
     for inband in (False, True):
         said.append(_plan(candidates, files, inband))
     return " | ".join(said)
@@ -79,9 +79,10 @@ def _plan(candidates: Sequence[Candidate], files: Sequence[Source], inband: bool
     except MediaError as error:
         return _checked_sentence(str(error), files)
     if isinstance(plan, list):
-        assert any(plan)
-        assert all(not why or _is_sentence(why) for why in plan), plan
-        return _without_numbers(" ".join(plan))
+        told = [str(why) for why in plan]
+        assert any(told)
+        assert all(not why or _is_sentence(why) for why in told), told
+        return _without_numbers(" ".join(told))
     _check_plan(plan, files)
     return "spliced in-band" if inband else "spliced"
 

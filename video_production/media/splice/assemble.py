@@ -26,6 +26,9 @@ __all__ = ["Assembly", "assemble"]
 _SILENCE = {1: bytes.fromhex("00c800802380"), 2: bytes.fromhex("210049900219002380")}
 """One AAC-LC packet of digital silence, by channels."""
 
+_LARGEST_SAMPLE = (1 << 32) - 1
+"""Bytes; what the table of sizes can state."""
+
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
@@ -92,6 +95,8 @@ def assemble(clips: Sequence[Clip], *, inband: bool = False, chapters: bool = Fa
     if inband:
         added = np.array([len(each) for each in settings], np.int64)[picture.clip]
         picture = replace(picture, sizes=picture.sizes + added * picture.sync)
+        if int(picture.sizes.max()) > _LARGEST_SAMPLE:
+            raise Unfit("a picture that is too large")
     times = starts(clips)
     silence = _silence_of(clips) if sound and any(run.silent for run in sound.runs) else b""
     media = _lay_out_media(clips, sound, len(silence), settings)
@@ -143,10 +148,21 @@ def _lay_out_media(
             spans.append((clip.sound.offsets, clip.sound.sizes))
         begin = min(int(offsets.min()) for offsets, _ in spans)
         end = max(int((offsets + sizes).max()) for offsets, sizes in spans)
-        keys = np.unique(clip.picture.offsets[clip.picture.sync]) if inserted else np.empty(0, np.int64)
+        keys = np.empty(0, np.int64)
+        if inserted:
+            _refuse_shared_bytes(spans)
+            keys = np.unique(clip.picture.offsets[clip.picture.sync])
         media.append(_Media(at, quiet, begin, end, inserted, keys))
         at += media[-1].size
     return media
+
+
+def _refuse_shared_bytes(spans: Sequence[tuple[Numbers, Numbers]]) -> None:
+    """Nothing can be inserted in front of a sample that lies within another one. `spans` are (offsets, sizes)."""
+    offsets, sizes = (np.concatenate(column) for column in zip(*spans, strict=True))
+    order = np.lexsort((sizes, offsets))
+    if (offsets[order][1:] < (offsets + sizes)[order][:-1]).any():
+        raise Unfit("samples that share bytes")
 
 
 def _picture_track(clips: Sequence[Clip], table: PictureTable, media: Sequence[_Media], inband: bool) -> TrackTable:
