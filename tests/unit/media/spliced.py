@@ -6,10 +6,12 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from tests.unit.media.clips import FFMPEG
+from video_production.media.mp4.reader import read_movie
 from video_production.media.mp4.source import LocalFile
 from video_production.media.splice.engine import Splice, plan_splice, read_candidates
 from video_production.media.splice.transfer import write_file
@@ -28,11 +30,12 @@ class Spliced:
     plan: Splice
 
 
-def why_not(*clips: Path) -> list[str]:
+def why_not(*clips: Path, inband: bool = False) -> list[str]:
     """What keeps each clip from being spliced."""
     files = [LocalFile(clip) for clip in clips]
     try:
-        plan = plan_splice(read_candidates([(clip.name, file) for clip, file in zip(clips, files, strict=True)]))
+        named = [(clip.name, file) for clip, file in zip(clips, files, strict=True)]
+        plan = plan_splice(read_candidates(named), inband=inband)
     finally:
         for file in files:
             file.close()
@@ -40,12 +43,14 @@ def why_not(*clips: Path) -> list[str]:
     return [str(why) for why in plan]
 
 
-def splice(clips: Sequence[Path], output: Path) -> Spliced:
+def splice(clips: Sequence[Path], output: Path, *, inband: bool = False) -> Spliced:
     """Splice and verify as the product does. AssertionError, saying why, when the clips don't fit."""
     files = [LocalFile(clip) for clip in clips]
     try:
-        plan = plan_splice(read_candidates([(clip.name, file) for clip, file in zip(clips, files, strict=True)]))
-        assert isinstance(plan, Splice), plan
+        named = [(clip.name, file) for clip, file in zip(clips, files, strict=True)]
+        plan = plan_splice(read_candidates(named), inband=inband)
+        assert isinstance(plan, Splice), [str(why) for why in plan]
+        assert plan.inband == inband
         plan.verify(ffmpeg=FFMPEG)
         write_file(plan.assembly.pieces, files, output)
     finally:
@@ -94,15 +99,17 @@ def lag(heard: np.ndarray, own: np.ndarray, start: float) -> float:
     return float(int(np.argmax(found[: 2 * reach])) - reach)
 
 
-def check_splice(clips: Sequence[Path], output: Path) -> Spliced:
+def check_splice(clips: Sequence[Path], output: Path, *, inband: bool = False) -> Spliced:
     """Splice `clips` and hold the result to them.
 
-    Every decoded frame is an input's own, in order and at its time; the sound of every clip begins within half an AAC
-    packet of its picture; nothing drifts; the decoder says nothing.
+    Every packet and every decoded frame is an input's own, in order and at its time; the sound of every clip begins
+    within half an AAC packet of its picture; nothing drifts; the decoder says nothing.
     """
-    made = splice(clips, output)
+    made = splice(clips, output, inband=inband)
+    _check_packets(made, clips, inband)
     hashes, times = decode_frames(output)
-    own = [decode_frames(clip) for clip in clips]
+    decoded = {clip: decode_frames(clip) for clip in dict.fromkeys(clips)}
+    own = [decoded[clip] for clip in clips]
     assert hashes == [value for each, _ in own for value in each], "the frames are not the inputs' own"
     expected = [
         start + (seen - min(own_times[0], _sound_start(clip)))
@@ -114,15 +121,45 @@ def check_splice(clips: Sequence[Path], output: Path) -> Spliced:
     if not any(clip.sound for clip in made.plan.clips):
         return made
     heard = decode_sound(output)
+    sounds = {clip: decode_sound(clip) for clip in dict.fromkeys(clips) if _packets(clip, "audio")}
     for start, path, clip in zip(made.starts, clips, made.plan.clips, strict=False):
         if clip.sound is None:
             continue
-        sound = decode_sound(path)
+        sound = sounds[path]
         begin = float(clip.sound.start)
         late = lag(heard, sound[round(begin * RATE) :], start + begin - float(clip.start))
         assert abs(late) <= 513 * RATE / clip.sound.rate, f"{path.name} is heard {late:.0f} samples late"
     assert abs(len(heard) / RATE - made.starts[-1]) < 1024 / 44100 + 0.001
     return made
+
+
+def _check_packets(made: Spliced, clips: Sequence[Path], inband: bool) -> None:
+    """The packets of the picture are the inputs' own, in order; those of the sound are, too, or silence."""
+    packets = {kind: _packets(made.path, kind) for kind in ("video", "audio")}
+    pictures: list[bytes] = []
+    heard = iter(packets["audio"])
+    for path, clip in zip(clips, made.plan.clips, strict=True):
+        pictures += _packets(path, "video")[clip.picture.first : clip.picture.last]
+    if inband:
+        assert all(found.endswith(own) for found, own in zip(packets["video"], pictures, strict=True))
+    else:
+        assert packets["video"] == pictures
+    own_sound = [packet for path in clips for packet in [*_packets(path, "audio"), None]]
+    silence = {bytes.fromhex("00c800802380"), bytes.fromhex("210049900219002380")}
+    remaining = iter(own_sound)
+    for packet in heard:
+        if packet not in silence:
+            assert packet in remaining, "the sound is not a subsequence of the inputs' own"
+
+
+def _packets(path: Path, kind: Literal["video", "audio"]) -> list[bytes]:
+    with LocalFile(path) as file:
+        tracks = read_movie(file).of_kind(kind)
+        samples = next(iter(tracks), None)
+        if samples is None or samples.samples.packed:
+            return []
+        spans = zip(samples.samples.offsets, samples.samples.sizes, strict=True)
+        return [file.read(offset, size) for offset, size in spans]
 
 
 def _sound_start(clip: object) -> float:

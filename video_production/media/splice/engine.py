@@ -8,14 +8,19 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from video_production.errors import MediaError
-from video_production.media.mp4.model import Movie
+from video_production.media.mp4.model import Movie, VideoEntry
 from video_production.media.mp4.reader import looks_like_mp4, read_movie
 from video_production.media.mp4.source import Source
 from video_production.media.probe import main_picture, main_sound
 from video_production.media.profile import DRAFT_COMMENT
 from video_production.media.splice.assemble import Assembly, assemble
 from video_production.media.splice.fitting import Differences, differences, model_of, reordering
-from video_production.media.splice.joins import refuse_unsafe_picture, verify_joins, verify_tables
+from video_production.media.splice.joins import (
+    begins_with_delimiter,
+    refuse_unsafe_picture,
+    verify_joins,
+    verify_tables,
+)
 from video_production.media.splice.spans import Clip, Unfit, UnfitSound, read_clip
 from video_production.media.splice.transfer import VirtualFile
 
@@ -135,8 +140,19 @@ def plan_splice(candidates: Sequence[Candidate], *, inband: bool = False) -> Spl
         return obstacles
     if inband and len({reordering(clip) for clip in fit}) > 1:
         return [Differences(("frames reordered in different ways",))] * len(candidates)
+    if inband and len({_entry_bytes(clip) for clip in fit}) > 1:
+        delimited = [begins_with_delimiter(clip, each.source) for clip, each in zip(fit, candidates, strict=True)]
+        if any(delimited):
+            return [Differences(("access unit delimiters in its stream",) if found else ()) for found in delimited]
+    else:
+        inband = False  # nothing differs that would have to be put into the stream
     try:
         sources = tuple(candidate.source for candidate in candidates)
         return Splice(tuple(fit), sources, assemble(fit, inband=inband), inband)
     except Unfit as why:
         return [Differences((str(why),))] * len(candidates)
+
+
+def _entry_bytes(clip: Clip) -> bytes:
+    assert isinstance(clip.video.entry, VideoEntry)
+    return clip.video.entry.canonical

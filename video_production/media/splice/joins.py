@@ -21,7 +21,7 @@ from video_production.media.splice.assemble import Assembly
 from video_production.media.splice.header import TrackTable, movie_header
 from video_production.media.splice.spans import AAC_FRAME, Clip, Numbers, PictureSpan, Unfit
 
-__all__ = ["refuse_unsafe_picture", "verify_joins", "verify_tables"]
+__all__ = ["begins_with_delimiter", "refuse_unsafe_picture", "verify_joins", "verify_tables"]
 
 _AT_ONCE = 1
 """Joins decoded side by side. A decoder uses all processors, and its pictures take the most memory of all."""
@@ -48,11 +48,15 @@ _LONGEST_SETTING = 0xFFFF
 
 @dataclass(frozen=True, slots=True)
 class _Units:
-    """NAL unit types of a codec: `begins` may follow anything, `pictures` are pictures, `settings` parameter sets."""
+    """NAL unit types of a codec: `begins` may follow anything, `pictures` are pictures, `settings` parameter sets.
+
+    Nothing may stand before a `delimiter` in its sample.
+    """
 
     begins: frozenset[int]
     pictures: range
     settings: frozenset[int]
+    delimiter: int
 
     @staticmethod
     def kind(codec: str, head: int) -> int:
@@ -60,8 +64,8 @@ class _Units:
 
 
 _UNITS = {
-    "h264": _Units(frozenset({5}), range(1, 6), frozenset({7, 8})),
-    "hevc": _Units(frozenset({19, 20}), range(32), frozenset({32, 33, 34})),
+    "h264": _Units(frozenset({5}), range(1, 6), frozenset({7, 8}), 9),
+    "hevc": _Units(frozenset({19, 20}), range(32), frozenset({32, 33, 34}), 35),
 }
 
 
@@ -91,6 +95,15 @@ def refuse_unsafe_picture(clip: Clip, source: Source) -> None:
     for key in dict.fromkeys(looked_at):
         if not declared.issuperset(_settings_in(source, entry, span, key)):
             raise Unfit("codec settings change within the file")
+
+
+def begins_with_delimiter(clip: Clip, source: Source) -> bool:
+    """Whether the clip's pictures begin with a unit that parameter sets can't be put in front of."""
+    entry, span = clip.video.entry, clip.picture
+    assert isinstance(entry, VideoEntry)
+    start = int(span.offsets[0])
+    kinds = (kind for kind, _, _ in _listed(source, start, start + int(span.sizes[0]), entry))
+    return next(kinds, None) == _UNITS[entry.codec].delimiter
 
 
 def _settings_in(source: Source, entry: VideoEntry, span: PictureSpan, index: int) -> list[bytes]:
