@@ -98,6 +98,8 @@ _MAKERS: dict[str, Maker] = {
     "MP3": _clip("mp3.mp4", audio_codec="libmp3lame"),
     "mono": _clip("mono.mp4", channels=1),
     "5.1": _clip("surround.mp4", channels=6),
+    "another quality": _clip("quality.mp4", extra=("-crf", "45")),
+    "HEVC, another quality": _clip("hevc-quality.mp4", codec="libx265", extra=("-tag:v", "hvc1", "-crf", "45")),
     "no sound": _clip("silent.mp4", sample_rate=None),
     "44.1 kHz": _clip("44100.mp4", sample_rate=44100),
     "rotated": _clip("rotated.mp4", rotation=90),
