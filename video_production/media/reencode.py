@@ -38,6 +38,7 @@ from video_production.media.join_plan import (
 from video_production.media.merge_result import Join, MergeResult, OnProgress
 from video_production.media.probe import probe
 from video_production.media.profile import CHANNELS, SAMPLE_RATE, audio_encoder, muxer
+from video_production.media.time_budget import TimeBudget
 from video_production.media.verify import Verification, verify_video
 
 __all__ = ["LocalClip", "reencode"]
@@ -155,24 +156,30 @@ class _Merge:
 
     def _make_parts(self, plan: JoinPlan) -> None:
         """Make every clip ready that is not yet, in the way that the plan wants."""
-        for index, clip in enumerate(plan.inputs):
-            ready = self._parts.get(index)
-            if ready and ready.treatment == clip.treatment:
-                continue
+        missing = [
+            (index, clip)
+            for index, clip in enumerate(plan.inputs)
+            if index not in self._parts or self._parts[index].treatment != clip.treatment
+        ]
+        encoded = [clip.frames * plan.picture.frame for _, clip in missing if clip.treatment == "re-encoded"]
+        budget, spent = TimeBudget(self._deadline, sum(encoded, Fraction(0))), Fraction(0)
+        for index, clip in missing:
             begin, share = float(plan.start(index) / plan.duration), float(clip.frames / plan.frames)
+            seconds = clip.frames * plan.picture.frame if clip.treatment == "re-encoded" else Fraction(0)
             try:
                 self._parts[index] = make_part(
                     clip,
                     self._inputs[index].path,
                     plan.picture,
                     self._folder / f"part-{index:04}",
-                    on_progress=partial(self._report_encoding, begin, share),
+                    on_progress=partial(self._report_encoding, begin, share, budget, spent, seconds),
                     deadline=self._deadline,
                     ffmpeg=self._ffmpeg,
                 )
             except UnsafeToCopy as found:
                 self._unsafe[index] = found.why
                 raise _PlanAgain from found
+            spent += seconds
         self._report("encoding", 1.0)
         if len({part.video.sample_entry for part in self._parts.values()}) > 1:
             if not self._doubt_copies(plan):
@@ -181,8 +188,12 @@ class _Merge:
                 )
             raise _PlanAgain
 
-    def _report_encoding(self, begin: float, share: float, done: float) -> None:
+    def _report_encoding(
+        self, begin: float, share: float, budget: TimeBudget, spent: Fraction, seconds: Fraction, done: float
+    ) -> None:
         self._report("encoding", begin + share * done)
+        if seconds:
+            budget.progress(float((spent + seconds * Fraction(done)) / budget.seconds))
 
     def _doubt_copies(self, plan: JoinPlan) -> bool:
         """Have every copied clip re-encoded in the next round; False when there is none."""

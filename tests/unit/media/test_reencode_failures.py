@@ -12,6 +12,7 @@ from tests.unit.media.house import house_clip
 from tests.unit.media.listening import tone
 from video_production.errors import MediaError, OperatorError, OutOfTime, VerificationFailed
 from video_production.media import reencode as merge_module
+from video_production.media import time_budget
 from video_production.media.merge_result import MergeResult
 from video_production.media.probe import probe
 
@@ -126,6 +127,16 @@ def test_the_deadline_ends_a_merge_without_a_result(tmp_path: Path, join: Merge,
     clip = make_clip(tmp_path / "a.mp4", size=(1280, 720))
     with pytest.raises(OutOfTime):
         join(clip, house_clip(tmp_path / "b.mp4"), deadline=time.monotonic() + 0.2)
+    assert not out.exists()
+
+
+def test_what_can_not_be_encoded_in_time_is_refused_early(
+    tmp_path: Path, join: Merge, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_budget, "_USABLE", 0.0001)
+    clip = make_clip(tmp_path / "a.mp4", size=(640, 360), seconds=20, sample_rate=None)
+    with pytest.raises(OutOfTime, match=r"Encoding 20 s of video here would take about \d+ s more, and \d+ s are left"):
+        join(clip, make_clip(tmp_path / "b.mp4", seconds=0.04), deadline=time.monotonic() + 120)
     assert not out.exists()
 
 
