@@ -139,6 +139,12 @@ def test_a_picture_of_four_gigabytes_takes_no_settings(silent: bytes, otherwise:
     assert "too large" in ends(large, otherwise)
 
 
+def test_settings_in_front_of_an_empty_last_picture_leave_no_empty_range(silent: bytes, otherwise: bytes) -> None:
+    at = silent.index(b"stsz") + 12 + 4 * 9
+    emptied = silent[: at + 4] + bytes(4) + silent[at + 8 :]
+    assert ends(emptied.replace(b"stss", b"free"), otherwise).endswith("spliced in-band")
+
+
 def test_settings_are_never_put_into_the_middle_of_a_sample(silent: bytes, otherwise: bytes) -> None:
     at = silent.index(b"stco") + 12
     first_chunk = int.from_bytes(silent[at : at + 4], "big")

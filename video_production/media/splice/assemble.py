@@ -79,7 +79,8 @@ class _Media:
                 yield Range(index, at, key - at)
             yield Bytes(self.settings)
             at = key
-        yield Range(index, at, self.end - at)
+        if self.end > at:  # an empty sample may come last
+            yield Range(index, at, self.end - at)
 
 
 def assemble(clips: Sequence[Clip], *, inband: bool = False, chapters: bool = False, comment: str = "") -> Assembly:
