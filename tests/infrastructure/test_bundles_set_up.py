@@ -35,7 +35,8 @@ def test_functions_run_with_the_packages_that_the_tests_run_with() -> None:
 
 
 def test_the_node_packages_are_pinned_exactly_and_checked_by_their_hashes() -> None:
-    wanted = json.loads((ROOT / "package.json").read_text())["dependencies"]
+    stated = json.loads((ROOT / "package.json").read_text())
+    wanted = stated["dependencies"] | stated["devDependencies"]
     packages = json.loads((ROOT / set_up.NODE_LOCK).read_text())["packages"]
     assert wanted["aws-cdk"] == "2.1148.1"
     assert {name: packages[f"node_modules/{name}"]["version"] for name in wanted} == wanted
