@@ -194,7 +194,8 @@ def _install_node_modules() -> int:
     command = [str(node), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
     # npm finds Node.js by PATH, where the machine's own may come first.
     path = f"{node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    _run("installing the CDK's command line", [*command, "--loglevel", "error"], PATH=path)
+    # In a company's network, npm's certificate may be known to the machine alone.
+    _run("installing the CDK's command line", [*command, "--loglevel", "error"], PATH=path, NODE_USE_SYSTEM_CA="1")
     (ROOT / "node_modules" / ".installed").write_text(_digest(NODE_LOCK))
     return 0
 
