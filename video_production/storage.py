@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -93,7 +92,7 @@ class Storage:
 
     def __init__(self, client: Any = None) -> None:
         config = Config(signature_version="s3v4", retries={"mode": "standard", "max_attempts": 4})
-        self.client = client or LazyClient(lambda: boto3.client("s3", config=config))
+        self.client = client or LazyClient("s3", config)
         self.bytes_read = 0
         self.bytes_written = 0
 
