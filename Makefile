@@ -10,7 +10,7 @@ setup:
 	@$(PYTHON) tools/set_up.py test
 
 help:  ## list the commands
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 demo:  ## set up, produce the example lesson, print where the video lies
 	@$(PYTHON) tools/set_up.py demo

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from stacks.application import add_environment, context_of_checkout
+from stacks.application import add_environment, context_of_checkout, synthesise
 from stacks.settings import SettingsError
-from tests.infrastructure.synthesised import CHECKOUT
+from tests.infrastructure.synthesised import CHECKOUT, StandInAssets
 
 
 def test_wrong_settings_are_told_in_sentences_without_a_traceback() -> None:
@@ -42,3 +43,21 @@ def test_the_cdk_starts_the_app_of_the_checkout() -> None:
     assert configuration["app"] == ".venv/bin/python app.py"
     assert (CHECKOUT / "app.py").is_file()
     assert configuration["versionReporting"] is False
+
+
+def test_an_environment_can_be_pinned_to_an_account(tmp_path: Path) -> None:
+    vpc = {"kind": "new", "zones": ["us-east-1a", "us-east-1b"]}
+    overrides = {"account": "123456789012", "vpc": vpc}
+    synthesise(tmp_path / "out", {"environment": "staging", "overrides": overrides}, StandInAssets(tmp_path / "assets"))
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["artifacts"]["jiki-video-production-staging"]["environment"] == "aws://123456789012/us-east-1"
+    assert "missing" not in manifest, "nothing is looked up in the account"
+    report = json.loads((tmp_path / "out" / "validation-report.json").read_text())
+    assert [violation for plugin in report["pluginReports"] for violation in plugin["violations"]] == []
+
+
+def test_make_lists_every_command_that_it_describes() -> None:
+    described = set(re.findall(r"^([\w-]+):.*##", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
+    listed = subprocess.run(["make", "help"], cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    assert "test-e2e" in described
+    assert {line.split()[0] for line in listed.splitlines()} == described
