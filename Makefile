@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help demo test test-kills test-e2e bench-concat cost bench-imports bench-deploy layer bundles synth lint format lock clean
+.PHONY: help demo test test-kills test-e2e bench-concat cost cost-docs bench-imports bench-deploy layer bundles synth lint format lock clean
 
 .PHONY: setup
 setup:
@@ -28,8 +28,11 @@ test-e2e: setup  ## deploy the CDK app into an emulated AWS and make a video the
 bench-concat: setup  ## compare our merge with FFmpeg's concat on the example lesson's clips
 	@$(BIN)/python -m benchmarks.concat_table
 
-cost: setup  ## measure the example lesson and compute what it costs on AWS
+cost: setup  ## measure the example lesson and print what it costs on AWS
 	@$(BIN)/python -m tools.cost
+
+cost-docs: setup  ## the same, kept in the docs; not on a busy machine, unless FORCE=1
+	@$(BIN)/python -m tools.cost --write $(if $(FORCE),--force)
 
 bench-imports: setup  ## compare the functions' cold imports with `import boto3`
 	@$(BIN)/python -m benchmarks.cold_imports
