@@ -17,7 +17,7 @@ import pytest
 from stacks import application
 from stacks.application import add_environment, context_of_checkout, synthesise
 from stacks.settings import SettingsError
-from tests.infrastructure.synthesised import CHECKOUT, StandInAssets
+from tests.infrastructure.synthesised import CHECKOUT, StandInAssets, Template, text
 
 
 def started(chosen: Mapping[str, Any]) -> subprocess.CompletedProcess[str]:
@@ -112,15 +112,20 @@ def test_the_cdk_starts_the_app_of_the_checkout() -> None:
     assert configuration["versionReporting"] is False
 
 
-def test_an_environment_can_be_pinned_to_an_account(tmp_path: Path) -> None:
+def test_an_environment_can_be_pinned_to_an_account_and_its_roles_to_a_boundary(tmp_path: Path) -> None:
     vpc = {"kind": "new", "zones": ["us-east-1a", "us-east-1b"]}
     overrides = {"account": "123456789012", "vpc": vpc}
-    synthesise(tmp_path / "out", {"environment": "staging", "overrides": overrides}, StandInAssets(tmp_path / "assets"))
+    boundary = {"@aws-cdk/core:permissionsBoundary": {"name": "company-boundary"}}
+    chosen = {"environment": "staging", "overrides": overrides, **boundary}
+    template = synthesise(tmp_path / "out", chosen, StandInAssets(tmp_path / "assets"))
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["artifacts"]["jiki-video-production-staging"]["environment"] == "aws://123456789012/us-east-1"
     assert "missing" not in manifest, "nothing is looked up in the account"
     report = json.loads((tmp_path / "out" / "validation-report.json").read_text())
     assert [violation for plugin in report["pluginReports"] for violation in plugin["violations"]] == []
+    roles = Template.read(template).properties("AWS::IAM::Role")
+    assert roles
+    assert all(text(role["PermissionsBoundary"]).endswith(":policy/company-boundary") for role in roles)
 
 
 def test_make_lists_every_command_that_it_describes() -> None:
