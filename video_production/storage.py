@@ -37,7 +37,7 @@ _LONGEST_NAME = 200
 _DENIED = {"AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled"}
 _FULL = "InsufficientStorage"
 """What the local cloud's S3 answers when the disk is full."""
-_MISSING = {"NoSuchKey", "NoSuchBucket", "404", "NotFound"}
+_MISSING = {"NoSuchKey", "404", "NotFound"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +200,18 @@ def translated(bucket: str, key: str) -> Iterator[None]:
         yield
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
+        if code == "NoSuchBucket":
+            raise MediaError(
+                f"The bucket '{bucket}' does not exist, so nothing can lie at {where}. Name the video bucket of the "
+                "environment."
+            ) from error
         if code in _MISSING:
             raise MediaError(f"{where} does not exist. Check the bucket and the key.") from error
         if code in _DENIED:
-            raise OperatorError(f"{where}: access denied. Give the role permission to this bucket.") from error
+            raise OperatorError(
+                f"{where}: access denied. Name the video bucket of the environment, or give the role permission to "
+                "this one."
+            ) from error
         if code == _FULL:
             raise OperatorError(f"{where} can't be written: the disk is full. Make room, then retry.") from error
         raise TransientError(f"{where}: S3 answered {code or error}.") from error

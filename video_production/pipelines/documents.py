@@ -24,9 +24,9 @@ from video_production.pipelines.node_types import (
 )
 from video_production.pipelines.steps import sketch
 from video_production.pipelines.syntax import read_data
+from video_production.settings import LOCAL_BUCKET
 
 __all__ = [
-    "LOCAL_BUCKET",
     "AnyNode",
     "PipelineConfig",
     "PipelineDocument",
@@ -34,9 +34,6 @@ __all__ = [
     "load_document",
     "parse_document",
 ]
-
-LOCAL_BUCKET = "jiki-videos-local"
-"""Where media go when the document names no bucket."""
 
 TAKES_FOLDER = "takes"
 """Where a bucket keeps what was bought: `takes/{take}/{attempt}/`; no pipeline may put its own files there."""
