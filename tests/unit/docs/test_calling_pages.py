@@ -11,8 +11,12 @@ from pathlib import Path
 import botocore.session
 import pytest
 
+from stacks.settings import SettingsError, read_settings
 from tests.unit.docs.pages import CHECKOUT, table
 from tests.unit.docs.policies import NOT_OPERATIONS, POLICIES, actions, missing, needs, statements
+from tests.unit.media.clips import make_clip
+from video_production.cli.spending import buying_nodes
+from video_production.pipelines.validation import load_valid_document, resolve
 from video_production.settings import EVENT_SOURCE, Names
 
 EXAMPLES = CHECKOUT / "examples" / "integration"
@@ -162,3 +166,25 @@ def test_the_environments_are_those_of_the_settings() -> None:
 
 def test_the_pages_name_the_source_of_events() -> None:
     assert f"`{EVENT_SOURCE}`" in (CHECKOUT / "docs" / "integration.md").read_text("utf-8")
+
+
+def test_the_lesson_of_the_load_test_is_valid_and_buys_nothing(tmp_path: Path) -> None:
+    page = (CHECKOUT / "docs" / "scaling.md").read_text("utf-8")
+    [document] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "load.yaml").write_text(document.replace("NUMBER", "1"))
+    make_clip(tmp_path / "recording.mp4", seconds=0.2)
+    nodes = resolve(load_valid_document(tmp_path / "load.yaml"), tmp_path)
+    assert len(nodes) == 2
+    assert buying_nodes(nodes) == []
+
+
+def test_a_stand_in_can_be_set_as_the_page_says() -> None:
+    environments = json.loads((CHECKOUT / "cdk.json").read_text("utf-8"))["context"]["environments"]
+    page = (CHECKOUT / "docs" / "scaling.md").read_text("utf-8")
+    [given] = re.findall(r'`"elevenlabs": (\{"mode": "draft".*?\})`', page)
+    options = json.loads(given)
+    for changes in ({"base_url": ""}, {"base_url": "http://stand-in.example.com"}):
+        with pytest.raises(SettingsError, match="base_url"):
+            read_settings(environments, "staging", {"providers": {"elevenlabs": {**options, **changes}}})
+    settings = read_settings(environments, "staging", {"providers": {"elevenlabs": options}})
+    assert settings.provider("elevenlabs").mode == "draft"
