@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help demo test test-kills test-e2e bench-concat cost cost-docs bench-imports bench-deploy layer bundles synth lint format lock clean
+.PHONY: help demo test test-kills test-e2e test-browser fuzz bench-concat bench-merge cost cost-docs bench-imports bench-deploy layer bundles synth lint format lock clean
 
 .PHONY: setup
 setup:
@@ -17,7 +17,7 @@ demo:  ## set up, produce the example lesson, print where the video lies
 	@./jiki-video produce examples/lesson/pipeline.yaml
 
 test: lint  ## set up, run every fast check and test
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not deployed"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not deployed and not browser"
 
 test-kills: setup  ## kill everything at every stage, for both ElevenLabs ways (some minutes)
 	@$(BIN)/python -m pytest -n 2 -m slow tests/e2e/test_killed.py
@@ -25,8 +25,18 @@ test-kills: setup  ## kill everything at every stage, for both ElevenLabs ways (
 test-e2e: setup  ## deploy the CDK app into an emulated AWS and make a video there (some minutes)
 	@$(BIN)/python -m pytest -x -s -m deployed tests/deployed
 
+test-browser:  ## play spliced videos in a real Chromium, which it installs where it can
+	@$(PYTHON) tools/set_up.py browser
+	@$(BIN)/python -m pytest -m browser tests/browser
+
+fuzz: setup  ## damaged videos through the reader and the splicer, for FUZZ_MINUTES (30)
+	@$(BIN)/python -m tests.fuzz
+
 bench-concat: setup  ## compare our merge with FFmpeg's concat on the example lesson's clips
 	@$(BIN)/python -m benchmarks.concat_table
+
+bench-merge: setup  ## compare merges of large objects in S3 with download, concat, upload (15 GB of disk, some minutes)
+	@$(BIN)/python -m benchmarks.merge
 
 cost: setup  ## measure the example lesson and print what it costs on AWS
 	@$(BIN)/python -m tools.cost

@@ -1,10 +1,11 @@
 """Make the checkout runnable: what its lock files name, installed below it.
 
-Usage: python3 tools/set_up.py demo|deploy|test
+Usage: python3 tools/set_up.py demo|deploy|test|browser
 
     demo    the command line and the local cloud, in `.venv`
     deploy  the AWS CDK in `.venv`, its command line in `node_modules`, the functions' packages in `.venv/wheels`
     test    all of it, and what the tests need; Ruby for its examples where Debian's apt-get may install it
+    browser what the tests need, Chromium and what drives it
 
 Runs with the standard library alone. Does nothing when no lock file has changed. Needs the network only when one has.
 """
@@ -21,13 +22,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["FFMPEG_LOCK", "FUNCTIONS_LOCK", "LAMBDA_PYTHON", "ROOT", "WHEELS", "node_program"]
+__all__ = ["FFMPEG_LOCK", "FUNCTIONS_LOCK", "LAMBDA_PYTHON", "ROOT", "WHEELS", "chromium_program", "node_program"]
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 MINIMUM = (3, 11)
-CONTAINED_IN = {"demo": ("demo", "test"), "deploy": ("deploy", "test"), "test": ("test",)}
-"""What is installed already when one of these locks is."""
+CONTAINED_IN = {"demo": ("demo", "test"), "deploy": ("deploy", "test"), "test": ("test",), "browser": ("test",)}
+"""What is installed already when one of these locks is; the last one is installed where none is."""
 PIP = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
 CANDIDATES = ("python3.14", "python3.13", "python3.12", "python3.11", "python3")
 
@@ -44,6 +45,7 @@ WHEELS = Path(".venv/wheels")
 NODE_LOCK = Path("package-lock.json")
 RUBY = ("ruby", "ruby-aws-sdk-core", "ruby-aws-sigv4", "ruby-webrick")
 """Debian's packages for the Ruby examples."""
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 class SetUpError(Exception):
@@ -70,8 +72,13 @@ def main() -> int:
 def _steps(profile: str) -> Iterator[Callable[[], int]]:
     """What is still to be done; each step returns the bytes that pip downloaded."""
     if not any(_stamped(VENV / f".{lock}", Path(f"requirements/{lock}.lock")) for lock in CONTAINED_IN[profile]):
-        yield lambda: _install_packages(profile)
-    if profile == "demo":
+        yield lambda: _install_packages("test" if profile == "browser" else profile)
+    if profile == "browser":
+        if not _stamped(ROOT / "node_modules" / ".driver", NODE_LOCK):
+            yield lambda: _install_node_modules(driver=True)
+        if chromium_program() is None:
+            yield _install_chromium
+    if profile in ("demo", "browser"):
         return
     if not _stamped(ROOT / WHEELS / ".fetched", FUNCTIONS_LOCK, FFMPEG_LOCK):
         yield _fetch_wheels
@@ -187,43 +194,65 @@ def node_program() -> Path:
     return found[-1]
 
 
-def _install_node_modules() -> int:
+def _install_node_modules(*, driver: bool = False) -> int:
+    """Install the CDK's command line; with `driver` what drives a browser, too."""
     print("Setting up: installing what package-lock.json names into node_modules …", flush=True)
     node = node_program()
     npm = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     command = [str(node), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
+    command += [] if driver else ["--omit=dev"]
     # npm finds Node.js by PATH, where the machine's own may come first.
     path = f"{node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     # In a company's network, npm's certificate may be known to the machine alone.
-    _run("installing the CDK's command line", [*command, "--loglevel", "error"], PATH=path, NODE_USE_SYSTEM_CA="1")
-    (ROOT / "node_modules" / ".installed").write_text(_digest(NODE_LOCK))
+    _run(
+        "installing the packages of Node.js", [*command, "--loglevel", "error"], PATH=path, NODE_USE_SYSTEM_CA="1"
+    )
+    for stamp in (".installed", ".driver") if driver else (".installed",):
+        (ROOT / "node_modules" / stamp).write_text(_digest(NODE_LOCK))
     return 0
 
 
-# Ruby, in which some examples are written: no package index of ours has it, so it comes from Debian
+# What no package index of ours has, and Debian does: Ruby, in which some examples are written, and a browser
 
 
 def _try_ruby() -> int:
     """Install Ruby and the gems of the examples where that is possible; else say so once. Their tests then skip."""
     loads = ["ruby", "-e", "require 'aws-sdk-core'; require 'aws-sigv4'; require 'webrick'"]
     if not shutil.which("ruby") or subprocess.run(loads, capture_output=True, check=False).returncode:
-        apt = ["apt-get", "install", "--yes", "--no-install-recommends", *RUBY]
-        problem = _why_no_apt()
-        if not problem:
-            print(f"Setting up: installing {', '.join(RUBY)} from Debian …", flush=True)
-            variables = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-            done = subprocess.run(apt, env=variables, capture_output=True, text=True, check=False)
-            problem = "" if done.returncode == 0 else "apt-get could not install it"
+        problem = _install_from_debian("Ruby with its gems", *RUBY)
         if problem:
-            print(f"The Ruby examples will not be tested: {problem}. By hand: {' '.join(apt)}", flush=True)
+            print(f"The Ruby examples will not be tested: {problem}", flush=True)
     (VENV / ".ruby").touch()
     return 0
 
 
-def _why_no_apt() -> str:
+def chromium_program() -> str | None:
+    """The browser that tests play videos in: what the variable CHROMIUM names, else one found on PATH."""
+    named = os.environ.get("CHROMIUM")
+    return named or next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def _install_chromium() -> int:
+    problem = _install_from_debian("Chromium", "chromium")
+    if problem:
+        raise SetUpError(f"{problem}. Or name a browser with H.264 in the variable CHROMIUM.")
+    return 0
+
+
+def _install_from_debian(what: str, *packages: str) -> str:
+    """Install Debian's packages; why that is not possible and what to do, "" when it is done."""
+    apt = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+    problem = ""
     if not shutil.which("apt-get"):
-        return "Ruby with its gems is missing, and this is not Debian"
-    return "" if os.geteuid() == 0 else "Ruby with its gems is missing, and only root can install it"
+        problem = f"{what} is missing, and this is not Debian"
+    elif os.geteuid() != 0:
+        problem = f"{what} is missing, and only root can install it"
+    else:
+        print(f"Setting up: installing {', '.join(packages)} from Debian …", flush=True)
+        variables = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        done = subprocess.run(apt, env=variables, capture_output=True, text=True, check=False)
+        problem = "" if done.returncode == 0 else f"apt-get could not install {what}"
+    return problem and f"{problem}. By hand: {' '.join(apt)}"
 
 
 def _run(purpose: str, command: list[str], **variables: str) -> None:

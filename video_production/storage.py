@@ -21,14 +21,31 @@ from botocore.exceptions import BotoCoreError, ClientError
 from video_production.clients import LazyClient
 from video_production.errors import MediaError, OperatorError, RequestError, TransientError
 
-__all__ = ["CHUNK", "S3Location", "Storage", "StoredObject", "file_name", "parse_s3_url", "s3_location", "translated"]
+__all__ = [
+    "CHUNK",
+    "PUT_TOGETHER",
+    "S3Location",
+    "Storage",
+    "StoredObject",
+    "Tags",
+    "file_name",
+    "parse_s3_url",
+    "s3_location",
+    "translated",
+]
 
 CHUNK = 1 << 20
 PART = 8 << 20
 """Multipart part size in bytes; S3 wants at least 5 MiB for every part but the last."""
 
+PUT_TOGETHER = "parts:"
+"""Before the digest of what an object was put together from, where nobody has read its bytes."""
+
 Tags = Sequence[tuple[str, str]]
 """Object tags, name and value: by them a bucket's lifecycle rules know what may expire."""
+
+_CONNECTIONS = 40
+"""As many requests as are ever under way at once: S3 copies the parts of a merge side by side."""
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _LONGEST_KEY = 1024
@@ -51,7 +68,8 @@ class S3Location:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object in S3: `size` in bytes, `sha256` hex digest of its content (empty where it was not read)."""
+    """An object in S3: `size` in bytes, `sha256` hex digest of its content (empty where it was not read, or that of
+    what it was put together from, after `PUT_TOGETHER`)."""
 
     bucket: str
     key: str
@@ -91,7 +109,8 @@ class Storage:
     """Reads and writes objects through one boto3 S3 client. `bytes_read` and `bytes_written` count what was moved."""
 
     def __init__(self, client: Any = None) -> None:
-        config = Config(signature_version="s3v4", retries={"mode": "standard", "max_attempts": 4})
+        retries: Any = {"mode": "standard", "max_attempts": 4}
+        config = Config(signature_version="s3v4", retries=retries, max_pool_connections=_CONNECTIONS)
         self.client = client or LazyClient("s3", config)
         self.bytes_read = 0
         self.bytes_written = 0

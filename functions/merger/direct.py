@@ -11,10 +11,10 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from video_production.errors import InputError, RequestError, VideoProductionError
-from video_production.media.merge_objects import merge_objects
+from video_production.media.merge import MergeInput, merge
 from video_production.metrics import Report
 from video_production.secrets import Secret
-from video_production.storage import S3Location, Storage, parse_s3_url, s3_location
+from video_production.storage import S3Location, Storage, file_name, parse_s3_url, s3_location
 from video_production.webhooks.callbacks import check_callback_url, post_callback
 from video_production.webhooks.unanswered import identity_of
 
@@ -71,9 +71,19 @@ def answer_direct(request: DirectRequest, caller: DirectCaller, storage: Storage
         if request.callback_url:
             check_callback_url(request.callback_url, caller.hosts)
         with tempfile.TemporaryDirectory(prefix="merge-") as folder:
-            merged = merge_objects(request.inputs(), request.destination(), storage, Path(folder), deadline=deadline)
-        result = {"s3_key": merged.s3_key, "duration": merged.result.duration, "size": merged.size}
-        answer = {**result, "statusCode": 200, "method": merged.result.method, "reason": merged.result.reason}
+            target = request.destination()
+            inputs = [MergeInput(file_name(each.key), each) for each in request.inputs()]
+            merged = merge(inputs, target, Path(folder), storage=storage, deadline=deadline)
+        result = {"s3_key": target.key, "duration": merged.result.duration, "size": merged.size}
+        answer = {
+            **result,
+            "statusCode": 200,
+            "method": merged.result.method,
+            "reason": merged.result.reason,
+            "bytes_read": merged.moved.read,
+            "bytes_written": merged.moved.written,
+            "bytes_copied": merged.moved.copied,
+        }
         told: dict[str, Any] = {"result": result}
         caller.report("VideosMerged", method=merged.result.method)
     except VideoProductionError as error:

@@ -20,9 +20,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             answer = answer_direct(DirectRequest.from_event(event), caller, storage, deadline(context))
         logger.info("merge for a direct caller", extra={"answer": answer})
         return answer
-    result = make_node(event, context, make_merge)
-    if result is None:
+    merged = make_node(event, context, make_merge)
+    if merged is None:
         return {"status": "superseded"}
+    result = merged.result
     logger.info("merged", extra={"method": result.method, "reason": result.reason})
     telemetry.add("VideosMerged", method=result.method)
     return {"status": "completed"}

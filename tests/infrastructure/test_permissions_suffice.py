@@ -165,7 +165,7 @@ def test_the_ffmpeg_functions_may_fetch_their_inputs_and_store_what_they_made(
         work = NodeWork(claimed, world.nodes, world.storage, tmp_path)
         [fetched] = work.fetch("segments")
         assert fetched.path.read_bytes() == b"Hello."
-        work.finish(video, duration=1.0, draft=False, cues=[Cue(0.0, 1.0, "Hello.")], details={})
+        work.store(video, duration=1.0, draft=False, cues=[Cue(0.0, 1.0, "Hello.")], details={})
 
 
 def test_a_direct_caller_gets_a_video_anywhere_but_over_what_was_bought(world: World, tmp_path: Path) -> None:

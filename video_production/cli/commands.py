@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from video_production.cli import operations
+from video_production.cli import files, operations
 from video_production.cli.options import EITHER, PATH, as_document, document_id, environment, pipeline_id, prudent
 from video_production.cli.telling import FAILED, INTERRUPTED, INVALID, STOPPED, tell
 from video_production.cli.words import quoted
@@ -331,5 +331,5 @@ def cancel(document: str, environment: str | None) -> None:
     click.echo(f"'{name}' is cancelled. {again} continues it.")
 
 
-for _command in operations.COMMANDS:
+for _command in (*files.COMMANDS, *operations.COMMANDS):
     cli.add_command(_command)

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["KINDS", "clock_time", "count", "elapsed", "listing", "money", "near", "quoted", "visible"]
+__all__ = ["KINDS", "clock_time", "count", "elapsed", "file_size", "listing", "money", "near", "quoted", "visible"]
 
 KINDS = {
     "asset": "asset",
@@ -66,3 +66,13 @@ def near(path: Path) -> str:
 def visible(text: str) -> str:
     """Text that others wrote, on one line: a terminal's control characters as they are written in a program."""
     return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def file_size(size: int) -> str:
+    """`812 bytes`, `5.2 kB`, `1.1 GB`: decimal units, as disks and price lists count."""
+    if size < 1000:
+        return f"{size} bytes"
+    for unit, limit in (("kB", 10**6), ("MB", 10**9)):
+        if size < limit:
+            return f"{size / limit * 1000:.1f} {unit}"
+    return f"{size / 10**9:.2f} GB"

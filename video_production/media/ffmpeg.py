@@ -57,13 +57,15 @@ def run_ffmpeg(
     duration: float | None = None,
     on_progress: Callable[[float], None] | None = None,
     deadline: float | None = None,
+    inherited: Sequence[int] = (),
     ffmpeg: str = "ffmpeg",
 ) -> str:
     """Run FFmpeg to its end and return its messages (stderr; the newest 256 KiB).
 
     `arguments` follow the global options, which are set here (no stdin, overwrite, machine-readable progress on stdout;
     outputs must therefore be files). `on_progress` gets the fraction 0–1 of `duration` (seconds of output). `deadline`
-    is a `time.monotonic()` value. Whatever happens, no process is left behind.
+    is a `time.monotonic()` value. `inherited` are open files that FFmpeg gets, too (`scratch`). Whatever happens, no
+    process is left behind.
 
     Raises OutOfTime past the deadline, OperatorError when FFmpeg is missing or the disk is full, MediaError when an
     input can't be read, VideoProductionError for any other failure: one sentence each.
@@ -78,6 +80,7 @@ def run_ffmpeg(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, "GCONV_PATH": os.devnull},
+            pass_fds=inherited,
         )
     except FileNotFoundError as error:
         raise OperatorError(f"FFmpeg was not found as '{ffmpeg}'. Install it or put it on PATH.") from error

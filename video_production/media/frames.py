@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from video_production.media.ffmpeg import run_ffmpeg
+from video_production.media.scratch import scratch
 
 __all__ = ["DECODE_PICTURE", "DECODE_SOUND", "StreamFrames", "list_frames"]
 
@@ -59,18 +59,22 @@ class StreamFrames:
 
 
 def list_frames(
-    inputs: Sequence[str], outputs: Sequence[str], *, ffmpeg: str, deadline: float | None = None
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    *,
+    ffmpeg: str,
+    deadline: float | None = None,
+    inherited: Sequence[int] = (),
 ) -> tuple[list[StreamFrames], str]:
     """Run FFmpeg and list what reaches its output; also return FFmpeg's messages.
 
-    `inputs` are the options up to and with `-i FILE`; `outputs` choose the streams and their codecs. Errors are
-    those of `run_ffmpeg`. The listing goes through a temporary file of some 60 bytes per frame.
+    `inputs` are the options up to and with `-i FILE`; `outputs` choose the streams and their codecs. Errors and
+    `inherited` are those of `run_ffmpeg`. The listing goes through memory: some 60 bytes per frame.
     """
-    with tempfile.TemporaryDirectory(prefix="frames-") as folder:
-        listing = Path(folder) / "frames"
-        arguments = [*inputs, *outputs, "-f", "framecrc", f"file:{listing}"]
-        messages = run_ffmpeg(arguments, deadline=deadline, ffmpeg=ffmpeg)
-        return _read_listing(listing), messages
+    with scratch("frames") as listing:
+        arguments = [*inputs, *outputs, "-f", "framecrc", f"file:{listing.path}"]
+        messages = run_ffmpeg(arguments, deadline=deadline, inherited=(*inherited, *listing.inherited), ffmpeg=ffmpeg)
+        return _read_listing(listing.open_path()), messages
 
 
 def _read_listing(path: Path) -> list[StreamFrames]:

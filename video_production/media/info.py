@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-__all__ = ["AudioTrack", "MediaInfo", "VideoTrack"]
+__all__ = ["AudioTrack", "Chapter", "MediaInfo", "VideoTrack"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,8 @@ class VideoTrack:
     compressor name, SEI), to be compared byte for byte; empty for files that our MP4 reader does not read.
     `starts_with_key` is true when the first presented frame is a sync sample that is also first in the track.
     `timescale` is ticks per second (0 when unknown). `reorder` is the depth of frame reordering in ticks. `edits`
-    counts the edit list's entries that show something (0: no edit list).
+    counts the edit list's entries that show something (0: no edit list). `samples` and `sync_samples` count all that
+    the file holds, presented or not (0 in files that our MP4 reader does not read).
     """
 
     codec: str
@@ -46,6 +47,8 @@ class VideoTrack:
     sample_entry: bytes = b""
     mirrored: bool = False
     stream: int = 0
+    samples: int = 0
+    sync_samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class AudioTrack:
 
     `stream` is FFmpeg's N in `0:a:N`. `priming` is the number of samples before the sound that FFmpeg decodes all the
     same, because the file does not declare them (an MP3 without a Xing header: 1105): whoever decodes trims them.
+    `packets`, `timescale` and `edits` are as for the picture.
     """
 
     codec: str
@@ -64,6 +68,17 @@ class AudioTrack:
     default: bool = True
     stream: int = 0
     priming: int = 0
+    packets: int = 0
+    timescale: int = 0
+    edits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """Begins at `start` seconds."""
+
+    start: Fraction
+    title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +86,7 @@ class MediaInfo:
     """One file. `duration` in seconds is the end of its longest track; `size` in bytes.
 
     `container` is "mp4" for everything our own reader reads (MP4, MOV, fragmented or not), "other" where FFmpeg
-    told.
+    told. `chapters` are those of MP4 files that stand in `chpl`.
     """
 
     container: Literal["mp4", "other"]
@@ -81,3 +96,4 @@ class MediaInfo:
     audio: AudioTrack | None
     dropped_audio: int = 0
     fragmented: bool = False
+    chapters: tuple[Chapter, ...] = ()

@@ -31,6 +31,8 @@ __all__ = [
     "PlannedInput",
     "Treatment",
     "choose_picture",
+    "listed",
+    "plan_input",
     "plan_join",
     "refuse_unfit",
 ]
@@ -139,7 +141,7 @@ def plan_join(
     for clip, found in zip(inputs, obstacles, strict=True):
         if not found and _video(clip.info).sample_entry != entry:
             found.append("encoded with other settings")
-        plans.append(_plan_input(clip, picture, found, before=sum(plan.frames for plan in plans)))
+        plans.append(plan_input(clip, picture, found, before=sum(plan.frames for plan in plans)))
     if any(clip.info.audio for clip in inputs):
         plans = [_with_silence(plan) for plan in plans]
     method, reason = _reencode_method(plans, picture)
@@ -282,7 +284,8 @@ def _sound_overhang(info: MediaInfo) -> Fraction:
     return overhang if overhang > min(1 / _rate(video), _MOST_SOUND_CUT) else Fraction(0)
 
 
-def _plan_input(clip: PlannedInput, picture: Picture, obstacles: list[str], *, before: int) -> InputPlan:
+def plan_input(clip: PlannedInput, picture: Picture, obstacles: list[str], *, before: int = 0) -> InputPlan:
+    """What happens to one clip in a result of size and rate `picture`; re-encoded where there are `obstacles`."""
     video, origin = _video(clip.info), _origin(clip.info)
     differences = [*obstacles, *_sound_differences(clip.info)]
     plan = InputPlan(
@@ -335,10 +338,10 @@ def _reencode_method(plans: Sequence[InputPlan], picture: Picture) -> tuple[Meth
         return "reencode-some", f"All pictures fit together, so they were copied without re-encoding{sound}."
     if not copied:
         form = f"{picture.width}×{picture.height} at {_decimal(picture.frame_rate)} fps"
-        return "reencode-all", f"No picture could be copied, so all became {form}: {_listed(changed)}."
+        return "reencode-all", f"No picture could be copied, so all became {form}: {listed(changed)}."
     were = "was" if len(changed) == 1 else "were"
-    rest = f"{_listed(copied)} {'was' if len(copied) == 1 else 'were'} copied without re-encoding"
-    return "reencode-some", f"{_listed(changed)} {were} re-encoded to fit the others; {rest}{sound}."
+    rest = f"{listed(copied)} {'was' if len(copied) == 1 else 'were'} copied without re-encoding"
+    return "reencode-some", f"{listed(changed)} {were} re-encoded to fit the others; {rest}{sound}."
 
 
 def _warnings(inputs: Sequence[PlannedInput]) -> list[str]:
@@ -361,7 +364,7 @@ def _decimal(value: Fraction) -> str:
     return f"{float(value):.3f}".rstrip("0").rstrip(".") if value.denominator != 1001 else f"{float(value):.2f}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """`a, b and c`, shortened when there are many."""
     shown = list(names)
     if len(shown) > _MOST_NAMED:

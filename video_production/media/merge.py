@@ -1,330 +1,354 @@
-"""Joins clips into one video that plays, and proves it by decoding the result.
+"""Joins videos in the cheapest way that is safe, wherever they lie: on this machine or in S3.
 
-Every clip is made ready by itself (`clip_parts`): its picture copied or encoded into a file of its own, its sound
-decoded. Then the pictures' packets follow each other on one exact grid of frames; the sound is laid out as PCM, each
-clip at its absolute position, and encoded once. So nothing drifts, and a clip without sound is just silence.
+    splice          all are encoded alike: a new header, and the media copied as it is (inside S3, by S3)
+    splice-inband   only when asked for: codec settings differ, and are put into the stream as it passes through us
+    reencode-some   some differ: these are encoded like the others, then everything is spliced
+    reencode-all    nothing can be kept: everything is decoded and encoded once
+
+Every way is proven by decoding before the destination changes.
 """
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
-import tempfile
+import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
+from typing import Any, Literal
 
-from video_production.errors import MediaError, OperatorError, VerificationFailed
-from video_production.media.clip_parts import (
-    SAMPLE_BYTES,
-    Part,
-    UnsafeToCopy,
-    encoder_entry,
-    make_part,
-    why_unsafe,
-)
-from video_production.media.ffmpeg import run_ffmpeg
-from video_production.media.join_plan import (
-    JoinPlan,
-    Method,
-    PlannedInput,
-    Treatment,
-    choose_picture,
-    plan_join,
-    refuse_unfit,
-)
-from video_production.media.probe import probe
-from video_production.media.profile import CHANNELS, SAMPLE_RATE, Picture, audio_encoder, muxer
-from video_production.media.verify import Verification, verify_video
+from video_production.errors import MediaError, RequestError, VerificationFailed
+from video_production.media.clip_parts import encoder_entry
+from video_production.media.join_plan import Method, PlannedInput, Treatment, choose_picture, plan_join
+from video_production.media.merge_result import MergeResult, OnProgress
+from video_production.media.mp4.reader import looks_like_mp4
+from video_production.media.mp4.source import LocalFile, S3Object, Source
+from video_production.media.probe import probe, probe_source
+from video_production.media.reencode import LocalClip, reencode
+from video_production.media.selective import Fitted, can_fit, fit_others, reason_of_some, told_of
+from video_production.media.splice.engine import Splice, plan_splice, read_candidates
+from video_production.media.splice.fitting import Differences
+from video_production.media.splice.parts import Bytes, Range
+from video_production.media.splice.result import spliced_result
+from video_production.media.splice.transfer import Transferred, write_file, write_object
+from video_production.storage import CHUNK, PUT_TOGETHER, S3Location, Storage, Tags, file_name
 
-__all__ = ["Join", "MergeInput", "MergeResult", "OnProgress", "merge"]
+__all__ = ["Explained", "Explanation", "MergeInput", "Merged", "Wish", "explain", "merge"]
 
-OnProgress = Callable[[str, float], None]
-"""Gets the stage ("reading", "encoding", "joining", "checking") and how far it is, 0–1."""
+Wish = Literal["auto", "splice", "splice-inband", "reencode-some", "reencode-all"]
+"""A method that somebody asks for; "auto" takes the cheapest safe one."""
 
-LOUDNESS_STEP = 6.0
-"""LU between neighbours from which on the listener is warned."""
+_OPENED_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class MergeInput:
-    """One clip: `name` is what people call it."""
+    """One video in playing order: `name` is what people call it; `sha256` identifies its content, where it is known."""
 
     name: str
-    path: Path
+    source: Path | S3Location
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Join:
-    """Where one clip lies in the result (seconds), and how it came there in plain words."""
+class Merged:
+    """A finished, verified video of `size` bytes, and how many bytes moved which way.
+
+    `sha256` identifies its content: the digest of its bytes where they passed through us, else `PUT_TOGETHER` and the
+    digest of what it was put together from.
+    """
+
+    size: int
+    sha256: str
+    result: MergeResult
+    moved: Transferred
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What would happen to one input, in plain words."""
 
     name: str
-    start: float
-    duration: float
     treatment: Treatment
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class MergeResult:
-    """A merged and verified video. `duration` (seconds) is measured on the finished file."""
+class Explanation:
+    """How inputs would be merged. `method` and `reason` as the merge would answer them."""
 
-    picture: Picture
     method: Method
     reason: str
-    duration: float
-    frames: int
-    joins: tuple[Join, ...]
-    verification: Verification
-    warnings: tuple[str, ...]
+    inputs: tuple[Explained, ...]
+
+
+def explain(
+    inputs: Sequence[MergeInput],
+    work: Path,
+    *,
+    storage: Storage | None = None,
+    method: Wish = "auto",
+    ffmpeg: str = "ffmpeg",
+) -> Explanation:
+    """Say how `inputs` would be merged, and do nothing. Raises what `merge` raises for inputs that can't be joined."""
+    if not inputs:
+        raise MediaError("There is nothing to merge: no clips were given.")
+    with ExitStack() as opened:
+        run = _Run(inputs, work / "out.mp4", work, storage, False, (), None, _unheard, ffmpeg, opened)
+        return run.explain(method)
 
 
 def merge(
     inputs: Sequence[MergeInput],
-    output: Path,
+    destination: Path | S3Location,
     work: Path,
     *,
+    storage: Storage | None = None,
     draft: bool = False,
-    on_progress: OnProgress | None = None,
+    tags: Tags = (),
+    method: Wish = "auto",
     deadline: float | None = None,
+    on_progress: OnProgress | None = None,
     ffmpeg: str = "ffmpeg",
-) -> MergeResult:
-    """Join `inputs` in order into the MP4 file `output`, which appears only once it has been verified.
+) -> Merged:
+    """Join `inputs` in order into `destination`, which changes only once the result has been verified.
 
-    `work` is a folder for intermediate files (twice the result's size plus 2.8 GB per hour of sound); nothing stays
-    there. `draft` marks the file as a draft in its metadata. `deadline` is a `time.monotonic()` value.
-    Raises MediaError for inputs that can't be joined, OutOfTime, OperatorError (disk, FFmpeg) and VerificationFailed.
+    `storage` is needed where anything lies in S3. `work` is a folder for files, used only where something is
+    re-encoded. `draft` marks the file as containing a draft's work; `tags` are for an object in S3. `deadline` is a
+    `time.monotonic` value. Raises MediaError (inputs that can't be joined), RequestError (a `method` that does not
+    fit), OutOfTime, OperatorError, TransientError, VerificationFailed.
     """
     if not inputs:
         raise MediaError("There is nothing to merge: no clips were given.")
-    with tempfile.TemporaryDirectory(prefix="merge-", dir=work) as folder:
-        run = _Merge(inputs, Path(folder), draft, on_progress or _unheard, deadline, ffmpeg)
-        try:
-            result = run.run()
-            _hand_over(run.joined, output)
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise OperatorError(
-                    "The disk is full, so the clips could not be merged. Free some space and run again."
-                ) from error
-            raise
-        return result
+    with ExitStack() as opened:
+        run = _Run(inputs, destination, work, storage, draft, tags, deadline, on_progress or _unheard, ffmpeg, opened)
+        return run.merge(method)
 
 
-def _hand_over(made: Path, output: Path) -> None:
-    """Give the finished file its name in one step, so that nobody ever sees half of it."""
-    try:
-        made.replace(output)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        beside = output.with_name(f".{output.name}.partial")
-        try:
-            shutil.copyfile(made, beside)
-            beside.replace(output)
-        finally:
-            beside.unlink(missing_ok=True)
+@dataclass(slots=True)
+class _Run:
+    """One merge under way."""
 
+    inputs: Sequence[MergeInput]
+    destination: Path | S3Location
+    work: Path
+    storage: Storage | None
+    draft: bool
+    tags: Tags
+    deadline: float | None
+    report: OnProgress
+    ffmpeg: str
+    opened: ExitStack
+    read_before: int = field(init=False, default=0)
+    objects: list[S3Object] = field(init=False, default_factory=list)
 
-class _Merge:
-    """One merge under way: what was read, what was found unsafe to copy, which clips are ready."""
+    def __post_init__(self) -> None:
+        self.read_before = self.storage.bytes_read if self.storage else 0
 
-    def __init__(
-        self,
-        inputs: Sequence[MergeInput],
-        folder: Path,
-        draft: bool,
-        report: OnProgress,
-        deadline: float | None,
-        ffmpeg: str,
-    ) -> None:
-        self.joined = folder / "joined.mp4"
-        self._inputs = inputs
-        self._folder = folder
-        self._draft = draft
-        self._report = report
-        self._deadline = deadline
-        self._ffmpeg = ffmpeg
-        self._planned: list[PlannedInput] = []
-        self._unsafe: dict[int, str] = {}
-        self._parts: dict[int, Part] = {}
-
-    def run(self) -> MergeResult:
-        self._read()
-        picture = choose_picture(self._planned)
-        entry = encoder_entry(picture, self._folder, deadline=self._deadline, ffmpeg=self._ffmpeg)
-        while True:
-            plan = plan_join(self._planned, encoder_entry=entry, unsafe=self._unsafe)
-            try:
-                self._make_parts(plan)
-                self._join(plan)
-                return self._result(plan, self._check(plan))
-            except _PlanAgain:
-                continue
-            except VerificationFailed:
-                if not self._doubt_copies(plan):
-                    raise
-
-    def _read(self) -> None:
-        for index, source in enumerate(self._inputs):
-            self._report("reading", index / len(self._inputs))
-            clip = PlannedInput(source.name, probe(source.path, self._ffmpeg))
-            refuse_unfit(clip)
-            self._planned.append(clip)
-            video = clip.info.video
-            if video and video.codec == "h264" and video.sample_entry:
-                why = why_unsafe(source.path, video.stream)
-                if why is not None:
-                    self._unsafe[index] = why
-        self._report("reading", 1.0)
-
-    def _make_parts(self, plan: JoinPlan) -> None:
-        """Make every clip ready that is not yet, in the way that the plan wants."""
-        for index, clip in enumerate(plan.inputs):
-            ready = self._parts.get(index)
-            if ready and ready.treatment == clip.treatment:
-                continue
-            begin, share = float(plan.start(index) / plan.duration), float(clip.frames / plan.frames)
-            try:
-                self._parts[index] = make_part(
-                    clip,
-                    self._inputs[index].path,
-                    plan.picture,
-                    self._folder / f"part-{index:04}",
-                    on_progress=partial(self._report_encoding, begin, share),
-                    deadline=self._deadline,
-                    ffmpeg=self._ffmpeg,
-                )
-            except UnsafeToCopy as found:
-                self._unsafe[index] = found.why
-                raise _PlanAgain from found
-        self._report("encoding", 1.0)
-        if len({part.video.sample_entry for part in self._parts.values()}) > 1:
-            if not self._doubt_copies(plan):
-                raise VerificationFailed(
-                    "The re-encoded clips differ in their codec settings, so they can't be joined."
-                )
-            raise _PlanAgain
-
-    def _report_encoding(self, begin: float, share: float, done: float) -> None:
-        self._report("encoding", begin + share * done)
-
-    def _doubt_copies(self, plan: JoinPlan) -> bool:
-        """Have every copied clip re-encoded in the next round; False when there is none."""
-        copied = [index for index, clip in enumerate(plan.inputs) if clip.treatment == "copied"]
-        self._unsafe.update(dict.fromkeys(copied, "its copied picture did not pass the check"))
-        return bool(copied)
-
-    def _join(self, plan: JoinPlan) -> None:
-        """Put the packets of all pictures behind each other and the sound of all clips beside them."""
-        sound = self._lay_out_sound(plan) if plan.has_audio else None
-        pictures = ["-f", "concat", "-safe", "0", "-auto_convert", "0", "-i", f"file:{self._list_pictures(plan)}"]
-        pcm = ["-f", "f32le", "-ar", str(SAMPLE_RATE), "-ac", str(CHANNELS), "-i", f"file:{sound}"] if sound else []
-        picture = ["-map", "0:v:0", "-c:v", "copy", "-bsf:v", self._retiming(plan)]
-        encoded = ["-map", "1:a:0", *audio_encoder()] if sound else []
-        run_ffmpeg(
-            [*pictures, *pcm, *picture, *encoded, *muxer(plan.picture.frame_rate, draft=self._draft), str(self.joined)],
-            duration=float(plan.duration),
-            on_progress=lambda fraction: self._report("joining", fraction),
-            deadline=self._deadline,
-            ffmpeg=self._ffmpeg,
+    def merge(self, wish: Wish) -> Merged:
+        if wish == "reencode-all":
+            return self._reencode()
+        candidates = read_candidates(
+            [(each.name, source) for each, source in zip(self.inputs, self._open(), strict=True)],
+            partial(self.report, "reading"),
         )
-        if sound:
-            sound.unlink()
-
-    def _list_pictures(self, plan: JoinPlan) -> Path:
-        """A list for FFmpeg's concat demuxer; durations are differences of rounded starts, so that they never drift."""
-        starts = [round(plan.start(index) * 1_000_000) for index in range(len(plan.inputs))]
-        starts.append(round(plan.duration * 1_000_000))
-        lines = ["ffconcat version 1.0"]
-        for index, (start, end) in enumerate(pairwise(starts)):
-            lines += [f"file '{self._parts[index].picture.name}'", f"duration {end - start}us"]
-        path = self._folder / "pictures.ffconcat"
-        path.write_text("\n".join(lines) + "\n")
-        return path
-
-    def _retiming(self, plan: JoinPlan) -> str:
-        """A bitstream filter that puts every packet on the exact grid of frames.
-
-        Decoding times count packets, early by the deepest reordering of all clips: so they rise steadily however the
-        clips' own structures differ.
-        """
-        ticks = plan.timescale / plan.picture.frame_rate
-        videos = [part.video for part in self._parts.values()]
-        depth = max(round(Fraction(video.reorder, video.timescale) * plan.picture.frame_rate) for video in videos)
-        return f"setts=pts=round(PTS/{ticks})*{ticks}:dts=(N-{depth})*{ticks}"
-
-    def _lay_out_sound(self, plan: JoinPlan) -> Path:
-        """One PCM file in which every clip's sound begins at its absolute position and fills its span exactly."""
-        path = self._folder / "sound.f32"
-        with path.open("wb") as joined:
-            for index in range(len(plan.inputs)):
-                own = self._parts[index].sound
-                if own is not None:
-                    with own.open("rb") as file:
-                        shutil.copyfileobj(file, joined, 1 << 20)
-                end = plan.start_sample(index + 1) * SAMPLE_BYTES
-                joined.flush()
-                os.ftruncate(joined.fileno(), end)  # cuts what is too long, fills with silence what is too short
-                joined.seek(end)
-        return path
-
-    def _check(self, plan: JoinPlan) -> Verification:
-        self._report("checking", 0.0)
-        checked = verify_video(
-            self.joined,
-            expected_frames=plan.frames,
-            expected_duration=plan.duration,
-            has_audio=plan.has_audio,
-            joins=[plan.start(index) for index in range(1, len(plan.inputs))],
-            ffmpeg=self._ffmpeg,
-            deadline=self._deadline,
+        plan = plan_splice(candidates, inband=wish == "splice-inband")
+        if isinstance(plan, Splice):
+            plan = plan.marked(draft=self.draft)  # one table of all samples is enough to keep in memory
+            method: Method = "splice-inband" if plan.inband else "splice"
+            return self._splice(plan, method) if wish != "auto" else self._splice_or_reencode(plan, method)
+        if wish in ("splice", "splice-inband"):
+            raise _unfit(wish, self.inputs, plan)
+        fitted = fit_others(
+            candidates,
+            plan,
+            self._fetch,
+            self.work,
+            on_progress=partial(self.report, "encoding"),
+            deadline=self.deadline,
+            ffmpeg=self.ffmpeg,
         )
-        self._report("checking", 1.0)
-        return checked
+        if fitted is None:
+            if wish == "reencode-some":
+                raise _unfit(wish, self.inputs, plan)
+            return self._reencode()
+        for source in fitted.opened:
+            self.opened.callback(source.close)
+        fitted = replace(fitted, splice=fitted.splice.marked(draft=self.draft))
+        if wish == "auto":
+            return self._splice_or_reencode(fitted.splice, "reencode-some", fitted)
+        return self._splice(fitted.splice, "reencode-some", fitted)
 
-    def _result(self, plan: JoinPlan, verification: Verification) -> MergeResult:
-        joins = tuple(
-            Join(
-                name=clip.name,
-                start=float(plan.start(index)),
-                duration=float(clip.frames * plan.picture.frame),
-                treatment=clip.treatment,
-                why=clip.why,
+    def _splice_or_reencode(self, plan: Splice, method: Method, fitted: Fitted | None = None) -> Merged:
+        """A splice that does not pass its check was never written; what decodes can still be encoded."""
+        try:
+            return self._splice(plan, method, fitted)
+        except VerificationFailed as why:
+            made = self._reencode()
+            warning = f"Copying did not pass its check, so the videos were re-encoded. {why}"
+            return replace(made, result=replace(made.result, warnings=(*made.result.warnings, warning)))
+
+    def explain(self, wish: Wish) -> Explanation:
+        sources = self._open()
+        named = [(each.name, source) for each, source in zip(self.inputs, sources, strict=True)]
+        if wish == "reencode-all":
+            return self._explain_reencoding(named)
+        candidates = read_candidates(named)
+        plan = plan_splice(candidates, inband=wish == "splice-inband")
+        if isinstance(plan, Splice):
+            result = spliced_result(plan)
+            told = tuple(Explained(join.name, join.treatment, join.why) for join in result.joins)
+            return Explanation(result.method, result.reason, told)
+        if wish in ("splice", "splice-inband"):
+            raise _unfit(wish, self.inputs, plan)
+        model = can_fit(candidates, plan, self.work, deadline=None, ffmpeg=self.ffmpeg)
+        if model:
+            found = [(name, why) for (name, _), why in zip(named, plan, strict=True)]
+            told = tuple(Explained(name, *told_of(why)) for name, why in found)
+            return Explanation("reencode-some", reason_of_some(found), told)
+        if wish == "reencode-some":
+            raise _unfit(wish, self.inputs, plan)
+        return self._explain_reencoding(named)
+
+    def _explain_reencoding(self, named: Sequence[tuple[str, Source]]) -> Explanation:
+        planned = [
+            PlannedInput(
+                name, probe_source(source) if looks_like_mp4(source) else probe(self._fetch(index), self.ffmpeg)
             )
-            for index, clip in enumerate(plan.inputs)
-        )
-        return MergeResult(
-            picture=plan.picture,
-            method=plan.method,
-            reason=plan.reason,
-            duration=float(probe(self.joined, self._ffmpeg).duration),
-            frames=verification.frames,
-            joins=joins,
-            verification=verification,
-            warnings=(*plan.warnings, *self._heard_warnings(plan), *verification.warnings),
-        )
+            for index, (name, source) in enumerate(named)
+        ]
+        picture = choose_picture(planned)
+        plan = plan_join(planned, encoder_entry=encoder_entry(picture, self.work, deadline=None, ffmpeg=self.ffmpeg))
+        told = tuple(Explained(each.name, each.treatment, each.why) for each in plan.inputs)
+        return Explanation(plan.method, plan.reason, told)
 
-    def _heard_warnings(self, plan: JoinPlan) -> list[str]:
-        found = []
-        for first, second in pairwise(range(len(plan.inputs))):
-            before, after = self._parts[first].loudness, self._parts[second].loudness
-            if before is not None and after is not None and abs(after - before) > LOUDNESS_STEP:
-                word = "louder" if after > before else "quieter"
-                found.append(
-                    f"{plan.inputs[second].name} is {abs(after - before):.0f} LU {word} than {plan.inputs[first].name} "
-                    "before it; bring them to the same loudness with mix-audio."
-                )
-        return found
+    def _open(self) -> list[Source]:
+        def open_one(each: MergeInput) -> Source:
+            if isinstance(each.source, Path):
+                return LocalFile(each.source)
+            return S3Object(self._storage().client, each.source.bucket, each.source.key)
+
+        with ThreadPoolExecutor(_OPENED_AT_ONCE) as pool:
+            sources = list(pool.map(open_one, self.inputs))
+        for source in sources:
+            if isinstance(source, LocalFile):
+                self.opened.callback(source.close)
+            elif isinstance(source, S3Object):
+                self.objects.append(source)
+        return sources
+
+    def _storage(self) -> Storage:
+        if self.storage is None:
+            raise RequestError("An S3 URL was given, but no connection to S3.")
+        return self.storage
+
+    def _splice(self, plan: Splice, method: Method, fitted: Fitted | None = None) -> Merged:
+        pieces, sources = plan.assembly.pieces, plan.sources
+        if isinstance(self.destination, Path):
+            self._check(plan)
+            moved = write_file(pieces, sources, self.destination, on_progress=partial(self.report, "joining"))
+        elif method != "splice" or not all(isinstance(source, S3Object) for source in sources):
+            self._check(plan)
+            moved = self._store(plan, self.destination)
+        else:  # S3 copies while we check; what does not pass never appears
+            with ThreadPoolExecutor(1) as pool:
+                check = pool.submit(plan.verify, ffmpeg=self.ffmpeg, deadline=self.deadline)
+                moved = self._store(plan, self.destination, check.result)
+        result = spliced_result(plan)
+        if fitted is not None:
+            result = fitted.told(result)
+        identity = moved.sha256 or self._identity(plan)
+        return Merged(moved.size, identity, replace(result, method=method), self._counted(moved))
+
+    def _check(self, plan: Splice) -> None:
+        self.report("checking", 0.0)
+        plan.verify(ffmpeg=self.ffmpeg, deadline=self.deadline)
+        self.report("checking", 1.0)
+
+    def _store(self, plan: Splice, destination: S3Location, proven: Callable[[], object] = lambda: None) -> Transferred:
+        moved = write_object(
+            self._storage().client,
+            plan.assembly.pieces,
+            plan.sources,
+            destination,
+            tags=self.tags,
+            on_progress=partial(self.report, "joining"),
+            deadline=self.deadline,
+            proven=proven,
+        )
+        self._storage().bytes_written += moved.written
+        return moved
+
+    def _identity(self, plan: Splice) -> str:
+        """A digest of what a splice is put together from: the bytes that we made, and ranges of known contents."""
+        digest = hashlib.sha256()
+        for piece in plan.assembly.pieces:
+            if isinstance(piece, Bytes):
+                digest.update(piece.content)
+                continue
+            source = plan.sources[piece.source]
+            if isinstance(source, S3Object):
+                known = self.inputs[piece.source].sha256 or source.etag
+                digest.update(f"{known}:{piece.start}:{piece.size}".encode())
+            elif isinstance(self.destination, Path):
+                digest.update(f"{source.name}:{source.size}:{piece.start}:{piece.size}".encode())
+            else:
+                self._digest(digest, source, piece)
+        return PUT_TOGETHER + digest.hexdigest()
+
+    @staticmethod
+    def _digest(digest: Any, source: Source, piece: Range) -> None:
+        for offset in range(piece.start, piece.start + piece.size, CHUNK):
+            digest.update(source.read(offset, min(CHUNK, piece.start + piece.size - offset)))
+
+    def _counted(self, moved: Transferred) -> Transferred:
+        """With everything that was fetched on the way, and told to the storage that counts for the metrics."""
+        if self.storage is None:
+            return moved
+        fetched = sum(source.fetched for source in self.objects)
+        read = fetched + self.storage.bytes_read - self.read_before
+        self.storage.bytes_read += fetched
+        return replace(moved, read=read)
+
+    def _reencode(self) -> Merged:
+        clips = [LocalClip(each.name, self._fetch(index)) for index, each in enumerate(self.inputs)]
+        read = sum(clip.path.stat().st_size for clip in clips)
+        local = self.destination if isinstance(self.destination, Path) else self.work / "merged.mp4"
+        result = reencode(
+            clips,
+            local,
+            self.work,
+            draft=self.draft,
+            on_progress=self.report,
+            deadline=self.deadline,
+            ffmpeg=self.ffmpeg,
+        )
+        size, sha256 = local.stat().st_size, ""
+        if isinstance(self.destination, S3Location):
+            target = self.destination
+            sha256 = self._storage().upload(local, target.bucket, target.key, "video/mp4", self.tags).sha256
+            local.unlink()
+        return Merged(size, sha256, result, self._counted(Transferred(size, read, size, 0)))
+
+    def _fetch(self, index: int) -> Path:
+        """An input as a file on this machine."""
+        source = self.inputs[index].source
+        if isinstance(source, Path):
+            return source
+        path = self.work / f"input-{index:04}" / file_name(source.key)
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            self.report("fetching", index / len(self.inputs))
+            self._storage().download(source.bucket, source.key, path)
+        return path
+
+
+def _unfit(wish: Wish, inputs: Sequence[MergeInput], obstacles: Sequence[Differences]) -> RequestError:
+    first = next(f"{each.name}: {why}" for each, why in zip(inputs, obstacles, strict=True) if str(why))
+    return RequestError(f"These videos can't be joined by '{wish}' ({first}); 'auto' takes what fits.")
 
 
 def _unheard(stage: str, fraction: float) -> None:
     """Progress that nobody asked for."""
-
-
-class _PlanAgain(Exception):
-    """A clip can't be copied after all; the next plan knows."""

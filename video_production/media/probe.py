@@ -11,14 +11,14 @@ from pathlib import Path
 from video_production.errors import MediaError, OperatorError, OutOfTime, VideoProductionError
 from video_production.media.ffmpeg import run_ffmpeg
 from video_production.media.frames import DECODE_PICTURE, DECODE_SOUND, StreamFrames, list_frames
-from video_production.media.info import AudioTrack, MediaInfo, VideoTrack
+from video_production.media.info import AudioTrack, Chapter, MediaInfo, VideoTrack
 from video_production.media.mp3 import UNDECLARED_PRIMING
 from video_production.media.mp4.model import AudioEntry, Movie, Track, VideoEntry
 from video_production.media.mp4.reader import looks_like_mp4, read_movie
 from video_production.media.mp4.source import LocalFile, Source
 from video_production.media.mp4.timeline import average_rate, evenly_spaced, present_picture, present_sound
 
-__all__ = ["probe", "probe_source"]
+__all__ = ["main_picture", "main_sound", "probe", "probe_source"]
 
 _LOOKED_AT = 4096
 """Bytes at the start of a file that tell text from media."""
@@ -88,7 +88,8 @@ def probe_source(source: Source) -> MediaInfo:
     if video is None and audio is None:
         raise MediaError(f"{source.name} holds neither picture nor sound. Export it again.")
     duration = max(track.start + track.duration for track in (video, audio) if track is not None)
-    return MediaInfo("mp4", source.size, duration, video, audio, dropped, movie.fragmented)
+    chapters = tuple(Chapter(start, title) for start, title in movie.chapters)
+    return MediaInfo("mp4", source.size, duration, video, audio, dropped, movie.fragmented, chapters)
 
 
 def _refuse_text(source: LocalFile) -> None:
@@ -102,7 +103,7 @@ def _refuse_text(source: LocalFile) -> None:
 
 
 def _describe_picture(movie: Movie) -> VideoTrack | None:
-    track = _main_picture(movie)
+    track = main_picture(movie)
     if track is None:
         return None
     shown = present_picture(track, movie.timescale)
@@ -132,6 +133,8 @@ def _describe_picture(movie: Movie) -> VideoTrack | None:
         sample_entry=b"".join(_canonical(track, index) for index in used),
         mirrored=track.mirrored,
         stream=track.stream,
+        samples=len(track.samples),
+        sync_samples=track.samples.sync.count(1) if track.samples.sync is not None else len(track.samples),
     )
 
 
@@ -140,7 +143,7 @@ def _canonical(track: Track, index: int) -> bytes:
     return entry.canonical if isinstance(entry, VideoEntry) else b""
 
 
-def _main_picture(movie: Movie) -> Track | None:
+def main_picture(movie: Movie) -> Track | None:
     """The first picture that is enabled and no cover; the first one at all where there is none such."""
     tracks = movie.of_kind("video")
     films = [
@@ -150,12 +153,19 @@ def _main_picture(movie: Movie) -> Track | None:
     return candidates[0] if candidates else None
 
 
+def main_sound(movie: Movie) -> Track | None:
+    """The first sound that is enabled; the first one at all where there is none such."""
+    tracks = movie.of_kind("audio")
+    return next((track for track in tracks if track.enabled), tracks[0] if tracks else None)
+
+
 def _describe_sound(movie: Movie) -> tuple[AudioTrack | None, int]:
     """The first sound that is enabled, else the first; and how many others there are."""
     tracks = movie.of_kind("audio")
     if not tracks:
         return None, 0
-    track = next((track for track in tracks if track.enabled), tracks[0])
+    track = main_sound(movie)
+    assert track is not None
     heard = present_sound(track, movie.timescale)
     if heard is None:
         return None, len(tracks)
@@ -169,6 +179,9 @@ def _describe_sound(movie: Movie) -> tuple[AudioTrack | None, int]:
         duration=heard.duration,
         default=track.enabled,
         stream=track.stream,
+        packets=len(track.samples),
+        timescale=track.timescale,
+        edits=heard.edits,
     )
     return sound, len(tracks) - 1
 

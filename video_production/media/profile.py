@@ -16,6 +16,7 @@ from video_production.media.info import AudioTrack, VideoTrack
 
 __all__ = [
     "CHANNELS",
+    "DRAFT_COMMENT",
     "FRAME_RATES",
     "SAMPLE_RATE",
     "Picture",
@@ -60,7 +61,7 @@ _LIMITED_FORMATS = "yuv420p|yuv422p|yuv444p|yuv420p10le|yuv422p10le|yuv444p10le"
 """Pixels after a conversion to limited range: left alone, FFmpeg keeps a format that says "full range" (yuvj420p), and
 the next filter compresses the range once more."""
 
-_DRAFT_COMMENT = "DRAFT: contains the work of a draft provider"
+DRAFT_COMMENT = "DRAFT: contains the work of a draft provider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +256,7 @@ def muxer(rate: Fraction, *, draft: bool = False) -> list[str]:
     `draft` marks the file as containing a draft provider's work.
     """
     timescale = str(track_timescale(rate))
-    mark = ["-metadata", f"comment={_DRAFT_COMMENT}"] if draft else []
+    mark = ["-metadata", f"comment={DRAFT_COMMENT}"] if draft else []
     return [
         *("-map_metadata", "-1", "-map_chapters", "-1", *mark, "-fflags", "+bitexact"),
         *("-movie_timescale", timescale, "-video_track_timescale", timescale, "-movflags", "+faststart", "-f", "mp4"),

@@ -7,38 +7,43 @@ from pathlib import Path
 from typing import Any
 
 from video_production.media.captions import join
-from video_production.media.merge import MergeInput, MergeResult, merge
+from video_production.media.merge import Merged, MergeInput, merge
+from video_production.media.merge_result import MergeResult
 from video_production.nodes.table import Claim, NodeTable
 from video_production.nodes.work import NodeWork
-from video_production.storage import Storage
+from video_production.storage import Storage, StoredObject
 
 __all__ = ["make_merge"]
 
 
-def make_merge(claim: Claim, nodes: NodeTable, storage: Storage, deadline: float) -> MergeResult:
+def make_merge(claim: Claim, nodes: NodeTable, storage: Storage, deadline: float) -> Merged:
     """Join the node's segments and complete it; captions move to where their clips lie.
 
     `deadline` is a `time.monotonic` value. Raises Superseded, MediaError, OutOfTime, OperatorError, TransientError.
     """
     with tempfile.TemporaryDirectory(prefix="merge-") as folder:
         work = NodeWork(claim, nodes, storage, Path(folder))
-        segments = work.fetch("segments")
+        segments = work.sources("segments")
         draft = any(segment.output.draft for segment in segments)
-        output = Path(folder) / "merged.mp4"
-        result = merge(
-            [MergeInput(segment.name, segment.path) for segment in segments],
-            output,
+        target = work.destination(draft=draft)
+        merged = merge(
+            [MergeInput(segment.name, segment.location, segment.output.sha256) for segment in segments],
+            target,
             Path(folder),
+            storage=storage,
             draft=draft,
+            tags=work.tags,
             on_progress=work.tell,
             deadline=deadline,
         )
+        result = merged.result
         clips = [
             (work.captions_of(segment.output), joined.start, joined.duration)
             for segment, joined in zip(segments, result.joins, strict=True)
         ]
-        work.finish(output, duration=result.duration, draft=draft, cues=join(clips), details=_details(result))
-    return result
+        stored = StoredObject(target.bucket, target.key, merged.size, merged.sha256)
+        work.finish(stored, duration=result.duration, draft=draft, cues=join(clips), details=_details(result))
+    return merged
 
 
 def _details(result: MergeResult) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def make_mix(claim: Claim, nodes: NodeTable, storage: Storage, deadline: float) 
         if mode == "overlay":
             cues += work.captions_of(picture.output)
         details = {"picture": result.picture, "notes": list(result.notes), "frames": result.frames}
-        work.finish(
+        work.store(
             output, duration=result.duration, draft=draft, cues=sorted(cues, key=lambda cue: cue.start), details=details
         )
     return result

@@ -16,26 +16,36 @@ from video_production.media.captions import Cue, read_captions, to_srt, to_vtt
 from video_production.nodes.model import Captions, Desired, Node, Output, Pipeline
 from video_production.nodes.table import Claim, NodeTable
 from video_production.settings import INTERMEDIATE_TAG
-from video_production.storage import Storage, file_name
+from video_production.storage import S3Location, Storage, StoredObject, Tags, file_name
 
-__all__ = ["Input", "NodeWork"]
+__all__ = ["Input", "NodeWork", "Source"]
 
 _TELL_EVERY = 1.0
 _CONTENT_TYPES = {".mp4": "video/mp4", ".srt": "application/x-subrip", ".vtt": "text/vtt; charset=utf-8"}
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
-    """One input on disk: the node that made it, its output, and the file."""
+class Source:
+    """One input where it lies in S3: the node that made it, and its output."""
 
     node: Node
     output: Output
-    path: Path
 
     @property
     def name(self) -> str:
         """What people call it: the asset's file name, or the node's id."""
-        return self.path.name if self.node.asset else self.node.id
+        return _file_name(self.node, self.output) if self.node.asset else self.node.id
+
+    @property
+    def location(self) -> S3Location:
+        return S3Location(self.output.bucket, self.output.s3_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Input(Source):
+    """One input on disk."""
+
+    path: Path
 
 
 class NodeWork:
@@ -58,19 +68,36 @@ class NodeWork:
         self.pipeline = self._pipeline()
         self._told: tuple[str, float] = ("", 0.0)
 
-    def fetch(self, slot: str) -> list[Input]:
-        """Download every input of a slot, in order."""
-        fetched = []
-        for number, node_id in enumerate(self.node.inputs.get(slot, ())):
+    def sources(self, slot: str) -> list[Source]:
+        """The inputs of a slot, in order, where they lie."""
+        found = []
+        for node_id in self.node.inputs.get(slot, ()):
             source = self.nodes.node(self.claim.pipeline_id, node_id)
             if source is None or source.output is None:
                 raise Superseded(f"Input '{node_id}' of node {self.node.id} is being made anew.")
-            path = self.work / f"{slot}-{number}" / _file_name(source, source.output)
+            found.append(Source(source, source.output))
+        return found
+
+    def fetch(self, slot: str) -> list[Input]:
+        """Download every input of a slot, in order."""
+        fetched = []
+        for number, source in enumerate(self.sources(slot)):
+            path = self.work / f"{slot}-{number}" / _file_name(source.node, source.output)
             path.parent.mkdir()
             self.tell("fetching")
             self.storage.download(source.output.bucket, source.output.s3_key, path)
-            fetched.append(Input(source, source.output, path))
+            fetched.append(Input(source.node, source.output, path))
         return fetched
+
+    def destination(self, *, draft: bool) -> S3Location:
+        """Where the node's video goes. The key holds the claim, so nothing that exists is replaced."""
+        folder = f"{self.pipeline.prefix}{self.claim.pipeline_id}/nodes/{self.node.id}/{self.claim.process_uuid}/"
+        return S3Location(self.pipeline.bucket, f"{folder}{'video.draft' if draft else 'video'}.mp4")
+
+    @property
+    def tags(self) -> Tags:
+        """What marks everything but the pipeline's final video, so that a bucket may let it expire."""
+        return () if self.node.id == self.pipeline.final_node else (INTERMEDIATE_TAG,)
 
     def tell(self, stage: str, fraction: float | None = None) -> None:
         """Say what is going on: every new stage, and progress once a second."""
@@ -86,7 +113,7 @@ class NodeWork:
             return []
         return read_captions(self.storage.read(output.bucket, output.captions.vtt))
 
-    def finish(
+    def store(
         self,
         video: Path,
         *,
@@ -98,22 +125,32 @@ class NodeWork:
     ) -> Output:
         """Store the video and its captions, then complete the node."""
         self.tell("uploading")
-        folder = f"{self.pipeline.prefix}{self.claim.pipeline_id}/nodes/{self.node.id}/{self.claim.process_uuid}/"
-        stem = "video.draft" if draft else "video"
-        bucket = self.pipeline.bucket
-        tags = () if self.node.id == self.pipeline.final_node else (INTERMEDIATE_TAG,)
-        captions = None
+        target = self.destination(draft=draft)
+        stored = self.storage.upload(video, target.bucket, target.key, _CONTENT_TYPES[".mp4"], self.tags)
+        return self.finish(stored, duration=duration, draft=draft, cues=cues, details=details, voice=voice)
+
+    def finish(
+        self,
+        stored: StoredObject,
+        *,
+        duration: float,
+        draft: bool,
+        cues: list[Cue],
+        details: Mapping[str, Any],
+        voice: bool = False,
+    ) -> Output:
+        """Store the captions of a video that lies at its place, then complete the node."""
+        stem, captions = stored.key.removesuffix(".mp4"), None
         if cues:
-            captions = Captions(srt=f"{folder}{stem}.srt", vtt=f"{folder}{stem}.vtt")
-            self.storage.put_bytes(to_srt(cues), bucket, captions.srt, _CONTENT_TYPES[".srt"], tags)
-            self.storage.put_bytes(to_vtt(cues), bucket, captions.vtt, _CONTENT_TYPES[".vtt"], tags)
-        stored = self.storage.upload(video, bucket, f"{folder}{stem}.mp4", _CONTENT_TYPES[".mp4"], tags)
+            captions = Captions(srt=f"{stem}.srt", vtt=f"{stem}.vtt")
+            self.storage.put_bytes(to_srt(cues), stored.bucket, captions.srt, _CONTENT_TYPES[".srt"], self.tags)
+            self.storage.put_bytes(to_vtt(cues), stored.bucket, captions.vtt, _CONTENT_TYPES[".vtt"], self.tags)
         output = Output(
             type="video",
             s3_key=stored.key,
             size=stored.size,
             sha256=stored.sha256,
-            bucket=bucket,
+            bucket=stored.bucket,
             duration=round(duration, 6),
             draft=draft,
             voice=voice,

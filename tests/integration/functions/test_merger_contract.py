@@ -27,6 +27,7 @@ def clips(cloud: CloudHandle, tmp_path_factory: pytest.TempPathFactory) -> list[
     s3 = cloud.client("s3")
     make_clip(folder / "a.mp4", seconds=1.0)
     make_clip(folder / "b.mp4", seconds=0.6, sample_rate=None)
+    make_clip(folder / "large.mp4", seconds=0.4, size=(640, 360), sample_rate=None)
     (folder / "text.mp4").write_text("This is no video.")
     for path in sorted(folder.iterdir()):
         s3.upload_file(str(path), "videos", path.name)
@@ -46,14 +47,36 @@ def event(inputs: list[str], key: str, **more: Any) -> dict[str, Any]:
 
 def test_the_answer_has_exactly_the_promised_fields(cloud: CloudHandle, clips: list[str], tmp_path: Path) -> None:
     answer = call(cloud, event(clips, "out/one.mp4"))
-    assert sorted(answer) == ["duration", "method", "reason", "s3_key", "size", "statusCode"]
+    assert sorted(answer) == [
+        "bytes_copied",
+        "bytes_read",
+        "bytes_written",
+        "duration",
+        "method",
+        "reason",
+        "s3_key",
+        "size",
+        "statusCode",
+    ]
     assert (answer["statusCode"], answer["s3_key"]) == (200, "out/one.mp4")
-    assert answer["method"] in ("splice", "splice-inband", "reencode-some", "reencode-all")
+    assert answer["method"] == "splice"
+    assert answer["reason"] == "All 2 videos are encoded alike, so picture and sound were copied without re-encoding."
+    assert (answer["bytes_written"], answer["bytes_copied"]) == (answer["size"], 0)
+    assert 0 < answer["bytes_read"] < 4 * answer["size"]
     cloud.client("s3").download_file("videos", "out/one.mp4", str(tmp_path / "one.mp4"))
     info = probe(tmp_path / "one.mp4")
     assert answer["size"] == info.size
     assert answer["duration"] == pytest.approx(1.6, abs=0.002)
     assert float(info.duration) == pytest.approx(1.6, abs=0.03)
+
+
+def test_the_answer_says_what_was_re_encoded_and_what_had_to_move(cloud: CloudHandle, clips: list[str]) -> None:
+    answer = call(cloud, event([*clips, "s3://videos/large.mp4"], "out/mixed.mp4"))
+    assert answer["statusCode"] == 200
+    assert answer["method"] in ("reencode-some", "reencode-all")
+    assert "large.mp4 (640×360" in answer["reason"]
+    assert answer["bytes_read"] > 0
+    assert answer["bytes_written"] + answer["bytes_copied"] == answer["size"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from functions.merger import direct
 from functions.merger.direct import DirectCaller, DirectRequest, answer_direct
 from video_production.errors import SecretMissing
+from video_production.media.splice.transfer import Transferred
 
 EVENT = {
     "input_videos": ["s3://videos/a.mp4"],
@@ -50,8 +51,8 @@ def answer(secret: Any, reports: list[str], left: float = 60.0, **changes: Any) 
 @pytest.fixture(autouse=True)
 def _merged(monkeypatch: pytest.MonkeyPatch) -> None:
     result = SimpleNamespace(duration=1.5, method="reencode-some", reason="They differ.")
-    merged = SimpleNamespace(s3_key="out.mp4", size=7, result=result)
-    monkeypatch.setattr(direct, "merge_objects", lambda *arguments, **options: merged)
+    merged = SimpleNamespace(size=7, result=result, moved=Transferred(size=7, read=5, written=3, copied=4))
+    monkeypatch.setattr(direct, "merge", lambda *arguments, **options: merged)
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_an_unexpected_error_is_told_as_one_sentence(
     def breaks(*arguments: Any, **options: Any) -> None:
         raise KeyError("x")
 
-    monkeypatch.setattr(direct, "merge_objects", breaks)
+    monkeypatch.setattr(direct, "merge", breaks)
     assert answer(Shared(), reports)["statusCode"] == 500
     assert told[0]["error"].startswith("An unexpected error ended the merge")
     assert reports == []

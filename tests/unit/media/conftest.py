@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.media.clips import FFMPEG
-from video_production.media.merge import MergeInput, MergeResult, merge
+from video_production.media.merge_result import MergeResult
+from video_production.media.reencode import LocalClip, reencode
 
 
 @pytest.fixture
@@ -14,9 +15,9 @@ def join(tmp_path: Path) -> Callable[..., MergeResult]:
     work.mkdir()
 
     def run(*clips: Path, **options: object) -> MergeResult:
-        inputs = [MergeInput(clip.name, clip) for clip in clips]
+        inputs = [LocalClip(clip.name, clip) for clip in clips]
         try:
-            return merge(inputs, tmp_path / "out.mp4", work, ffmpeg=FFMPEG, **options)  # type: ignore[arg-type]
+            return reencode(inputs, tmp_path / "out.mp4", work, ffmpeg=FFMPEG, **options)  # type: ignore[arg-type]
         finally:
             assert list(work.iterdir()) == []
 

@@ -27,7 +27,7 @@ def test_what_is_made_on_the_way_bears_a_tag_and_the_final_video_does_not(
     tags = {}
     for name in ("part", "whole"):
         work = NodeWork(claim(table, name), table, storage, tmp_path)
-        output = work.finish(video, duration=1.0, draft=False, cues=[Cue(0.0, 1.0, "Hello.")], details={})
+        output = work.store(video, duration=1.0, draft=False, cues=[Cue(0.0, 1.0, "Hello.")], details={})
         assert output.captions is not None
         for key in (output.s3_key, output.captions.srt, output.captions.vtt):
             tags.setdefault(name, []).append(s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"])

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterator
 from typing import TypeAlias
 
-__all__ = ["Boxes", "Bytes", "Fields", "Malformed", "box", "children"]
+__all__ = ["Boxes", "Bytes", "Fields", "Malformed", "box", "children", "printable"]
 
 Bytes: TypeAlias = bytes | memoryview
 
@@ -18,6 +18,11 @@ _WIDTH = {"B": 1, "H": 2, "I": 4, "i": 4, "Q": 8}
 
 class Malformed(Exception):
     """What is wrong with a file, as the end of the sentence "FILE can't be used: …"; `read_movie` adds the name."""
+
+
+def printable(kind: str) -> str:
+    """A box type as it may stand in a sentence: a file can hold any four bytes there, control characters, too."""
+    return "".join(character if character.isprintable() else "?" for character in kind)
 
 
 class Fields:
@@ -36,7 +41,7 @@ class Fields:
 
     def take(self, count: int) -> memoryview:
         if count > self.left:
-            raise Malformed(f"its '{self._what}' box is too short")
+            raise Malformed(f"its '{printable(self._what)}' box is too short")
         self._at += count
         return self._data[self._at - count : self._at]
 
@@ -91,10 +96,10 @@ def children(data: Bytes, what: str) -> Iterator[tuple[str, memoryview]]:
         elif size == 0:
             size = len(view)
         if not header <= size <= len(view):
-            raise Malformed(f"a box inside its '{what}' box states an impossible size")
+            raise Malformed(f"a box inside its '{printable(what)}' box states an impossible size")
         yield kind, view[header:size]
         view = view[size:]
-    raise Malformed(f"its '{what}' box holds more than {_MOST_CHILDREN} boxes")
+    raise Malformed(f"its '{printable(what)}' box holds more than {_MOST_CHILDREN} boxes")
 
 
 class Boxes:
@@ -116,13 +121,13 @@ class Boxes:
         """The only box of this type, None where there is none; Malformed where there are several."""
         found = self.all(kind)
         if len(found) > 1:
-            raise Malformed(f"its '{self._what}' box holds {len(found)} '{kind}' boxes instead of one")
+            raise Malformed(f"its '{printable(self._what)}' box holds {len(found)} '{kind}' boxes instead of one")
         return found[0] if found else None
 
     def need(self, kind: str) -> memoryview:
         payload = self.get(kind)
         if payload is None:
-            raise Malformed(f"its '{self._what}' box has no '{kind}' box")
+            raise Malformed(f"its '{printable(self._what)}' box has no '{kind}' box")
         return payload
 
     def fields(self, kind: str) -> Fields:

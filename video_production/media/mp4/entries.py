@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Literal
 
 from video_production.media.mp4.audio_config import read_esds, sound_of_aac
-from video_production.media.mp4.boxes import Boxes, Bytes, Fields, Malformed, box, children
+from video_production.media.mp4.boxes import Boxes, Bytes, Fields, Malformed, box, children, printable
 from video_production.media.mp4.model import AudioEntry, Color, OtherEntry, SampleEntry, VideoEntry
 from video_production.media.mp4.parameters import Picture, read_avc_sps, read_hevc_sps
 
@@ -91,7 +91,7 @@ def _read_video(form: str, fields: Fields) -> VideoEntry:
     fields.take(50)
     payload = fields.rest()
     boxes = _boxes(Fields(payload, form), form)
-    codec = _VIDEO_CODECS.get(form, form.strip().lower())
+    codec = _VIDEO_CODECS.get(form, printable(form).strip().lower())
     configuration = _configuration(codec, boxes)
     length_size, units = _parameter_sets(codec, configuration)
     picture = _picture(codec, form, configuration, units)
@@ -256,7 +256,7 @@ def _read_audio(form: str, fields: Fields, timescale: int, *, quicktime: bool) -
     boxes = _boxes(fields, form)
     if "esds" not in boxes and "wave" in boxes:
         boxes = Boxes(boxes.need("wave"), "wave")
-    codec, object_type, config = _AUDIO_CODECS.get(form, form.strip().lower()), 0, b""
+    codec, object_type, config = _AUDIO_CODECS.get(form, printable(form).strip().lower()), 0, b""
     if "esds" in boxes:
         object_type, config = read_esds(boxes.need("esds"))
         codec = _OBJECT_TYPES.get(object_type, codec)

@@ -146,13 +146,17 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Movie:
-    """One file. `timescale` is that of edit durations; `size` in bytes; tracks in the file's order."""
+    """One file. `timescale` is that of edit durations; `size` in bytes; tracks in the file's order.
+
+    `chapters` are (start in seconds, title) in order.
+    """
 
     name: str
     size: int
     timescale: int
     fragmented: bool
     tracks: tuple[Track, ...]
+    chapters: tuple[tuple[Fraction, str], ...] = ()
 
     def of_kind(self, kind: Literal["video", "audio"]) -> list[Track]:
         """The tracks of one kind that hold samples."""

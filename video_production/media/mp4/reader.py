@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 from video_production.errors import MediaError
 from video_production.media.mp4.boxes import Boxes, Fields, Malformed, children
+from video_production.media.mp4.chapters import read_chapters
 from video_production.media.mp4.entries import read_sample_entries
 from video_production.media.mp4.fragments import Defaults, read_defaults, read_fragment
 from video_production.media.mp4.model import Edit, Movie, OtherEntry, SampleEntry, Samples, Track
@@ -66,6 +68,7 @@ class _Open:
     tracks: list[_Header]
     budget: Budget
     fragmented: bool = False
+    chapters: tuple[tuple[Fraction, str], ...] = ()
 
 
 def looks_like_mp4(source: Source) -> bool:
@@ -150,7 +153,7 @@ def _read_moov(payload: bytes, file_size: int) -> _Open:
     mvhd.take(16 if version else 8)
     timescale = _timescale(mvhd.u32())
     mvhd.take((8 if version else 4) + 16)
-    movie = _Open(timescale, _read_matrix(mvhd), [], Budget())
+    movie = _Open(timescale, _read_matrix(mvhd), [], Budget(file_size), chapters=read_chapters(moov))
     traks = moov.all("trak")
     if len(traks) > _MOST_TRACKS:
         raise Malformed(f"it has {len(traks)} tracks")
@@ -277,7 +280,7 @@ def _closed(source: Source, movie: _Open) -> Movie:
             )
         )
         streams[header.kind] += 1
-    return Movie(source.name, source.size, movie.timescale, movie.fragmented, tuple(tracks))
+    return Movie(source.name, source.size, movie.timescale, movie.fragmented, tuple(tracks), movie.chapters)
 
 
 def _check_inside(samples: Samples, header: _Header, file_size: int) -> None:

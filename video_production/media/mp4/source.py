@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -16,6 +17,9 @@ __all__ = ["LocalFile", "S3Object", "Source"]
 
 HEAD = 256 << 10
 """Bytes of an S3 object fetched at once at its start; the header of most files lies there whole."""
+
+SMALL = 2 << 20
+"""An object up to this size is fetched whole with the second read: another call costs more than its bytes."""
 
 AHEAD = 16 << 10
 """The least number of bytes fetched from S3: the next box header usually lies close by."""
@@ -46,13 +50,27 @@ class LocalFile:
             self._file = path.open("rb", buffering=0)
         except OSError as error:
             raise MediaError(f"{path} can't be opened: {error.strerror}. Check its permissions.") from error
-        self.size = os.fstat(self._file.fileno()).st_size
+        self.size, self._changed = self._state()
 
     def read(self, offset: int, length: int) -> bytes:
         data = os.pread(self._file.fileno(), length, offset)
         if len(data) != length:
             raise MediaError(f"{self.name} changed while it was being read. Run again when nothing writes to it.")
         return data
+
+    def _state(self) -> tuple[int, int]:
+        """Size in bytes, and when the file was changed last."""
+        state = os.fstat(self._file.fileno())
+        return state.st_size, state.st_mtime_ns
+
+    def refuse_change(self) -> None:
+        """Raise MediaError when the file was written to since it was opened."""
+        if self._state() != (self.size, self._changed):
+            raise MediaError(f"{self.name} changed while it was being read. Run again when nothing writes to it.")
+
+    def fileno(self) -> int:
+        """The descriptor, for the operating system to copy from."""
+        return self._file.fileno()
 
     def close(self) -> None:
         self._file.close()
@@ -76,36 +94,42 @@ class S3Object:
 
     def __init__(self, client: Any, bucket: str, key: str) -> None:
         self._client = client
-        self._bucket = bucket
-        self._key = key
+        self.bucket = bucket
+        self.key = key
         self.name = f"s3://{bucket}/{key}"
         self.etag = ""
         self.size = 0
-        self._offset = 0
-        self._block = self._get(0, HEAD)
+        self._counting = threading.Lock()
+        self.fetched = 0
+        """Bytes fetched so far."""
+        self._seen = (0, self._get(0, HEAD))
+        """Where the bytes fetched last begin, and the bytes: one value, so that threads may read side by side."""
 
     def read(self, offset: int, length: int) -> bytes:
-        if not self._holds(offset, length):
-            self._block = self._get(offset, min(max(length, AHEAD), self.size - offset))
-            self._offset = offset
-        if not self._holds(offset, length):
+        start, block = self._seen
+        if not start <= offset or offset + length > start + len(block):
+            if start == 0 and HEAD <= len(block) < self.size <= SMALL:
+                self._seen = (0, block + self._get(len(block), self.size - len(block)))
+                return self.read(offset, length)
+            start, block = offset, self._get(offset, min(max(length, AHEAD), self.size - offset))
+            if length <= HEAD:
+                self._seen = (start, block)
+        if offset + length > start + len(block):
             raise TransientError(f"{self.name}: S3 sent fewer bytes than asked for.")
-        start = offset - self._offset
-        return self._block[start : start + length]
-
-    def _holds(self, offset: int, length: int) -> bool:
-        return self._offset <= offset and offset + length <= self._offset + len(self._block)
+        return block[offset - start : offset - start + length]
 
     def _get(self, offset: int, length: int) -> bytes:
         span = {"Range": f"bytes={offset}-{offset + length - 1}"}
         pinned = {"IfMatch": self.etag} if self.etag else {}
-        with translated(self._bucket, self._key):
+        with translated(self.bucket, self.key):
             try:
-                answer = self._client.get_object(Bucket=self._bucket, Key=self._key, **span, **pinned)
+                answer = self._client.get_object(Bucket=self.bucket, Key=self.key, **span, **pinned)
             except ClientError as error:
                 self._explain(error)
                 raise
             body: bytes = answer["Body"].read()
+        with self._counting:
+            self.fetched += len(body)
         self.etag = answer["ETag"]
         self.size = int(answer["ContentRange"].rpartition("/")[2])
         return body

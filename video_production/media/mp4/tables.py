@@ -10,7 +10,7 @@ from itertools import accumulate, pairwise
 from video_production.media.mp4.boxes import Boxes, Malformed
 from video_production.media.mp4.model import Samples
 
-__all__ = ["Budget", "SampleBuilder", "read_sample_tables"]
+__all__ = ["MOST_SAMPLES", "Budget", "SampleBuilder", "read_sample_tables"]
 
 MOST_SAMPLES = 5_000_000
 """Samples of all tracks of a file together: ten hours at 60 frames with sound. Some kilobytes can state billions."""
@@ -20,15 +20,18 @@ _FURTHEST = 1 << 60
 
 
 class Budget:
-    """How many samples may still be read from one file."""
+    """How many samples may still be read from a file of `file_size` bytes: no more than it has bytes.
 
-    def __init__(self, samples: int = MOST_SAMPLES) -> None:
-        self._left = samples
+    A fragment of a hundred bytes can state millions of empty samples.
+    """
+
+    def __init__(self, file_size: int) -> None:
+        self._left = self._most = min(MOST_SAMPLES, file_size)
 
     def spend(self, samples: int) -> None:
         self._left -= samples
         if self._left < 0:
-            raise Malformed(f"it states more than {MOST_SAMPLES:,} samples")
+            raise Malformed(f"it states more than {self._most:,} samples")
 
 
 class SampleBuilder:

@@ -11,8 +11,8 @@ from tests.unit.media.clips import FFMPEG, make_clip, make_still, make_tone, run
 from tests.unit.media.house import house_clip
 from tests.unit.media.listening import tone
 from video_production.errors import MediaError, OperatorError, OutOfTime, VerificationFailed
-from video_production.media import merge as merge_module
-from video_production.media.merge import MergeResult
+from video_production.media import reencode as merge_module
+from video_production.media.merge_result import MergeResult
 from video_production.media.probe import probe
 
 Merge = Callable[..., MergeResult]

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.media.clips import FFMPEG, run_ffmpeg
 from tests.unit.media.house import clicks, heard_clicks, house_clip
 from tests.unit.media.listening import RATE, heard, seen, tone
-from video_production.media.merge import MergeResult
+from video_production.media.merge_result import MergeResult
 from video_production.media.probe import probe
 
 Merge = Callable[..., MergeResult]

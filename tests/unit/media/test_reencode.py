@@ -10,7 +10,7 @@ from tests.unit.media.clips import FFMPEG, decoded_video_hashes, make_clip, run_
 from tests.unit.media.house import clicks, house_clip
 from tests.unit.media.listening import RATE, Frames, heard, likeness, seen, tone
 from video_production.media.clip_parts import why_unsafe
-from video_production.media.merge import MergeResult
+from video_production.media.merge_result import MergeResult
 from video_production.media.probe import probe
 
 Merge = Callable[..., MergeResult]
