@@ -3,14 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help demo test test-kills test-e2e test-browser fuzz bench-concat bench-merge cost bench-imports bench-deploy layer bundles synth lint format lock clean
+.PHONY: help demo test test-kills test-e2e test-browser fuzz bench-concat bench-merge cost cost-docs bench-imports bench-deploy layer bundles synth lint format lock clean
 
 .PHONY: setup
 setup:
 	@$(PYTHON) tools/set_up.py test
 
 help:  ## list the commands
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 demo:  ## set up, produce the example lesson, print where the video lies
 	@$(PYTHON) tools/set_up.py demo
@@ -38,8 +38,11 @@ bench-concat: setup  ## compare our merge with FFmpeg's concat on the example le
 bench-merge: setup  ## compare merges of large objects in S3 with download, concat, upload (15 GB of disk, some minutes)
 	@$(BIN)/python -m benchmarks.merge
 
-cost: setup  ## measure the example lesson and compute what it costs on AWS
+cost: setup  ## measure the example lesson and print what it costs on AWS
 	@$(BIN)/python -m tools.cost
+
+cost-docs: setup  ## the same, kept in the docs; not on a busy machine, unless FORCE=1
+	@$(BIN)/python -m tools.cost --write $(if $(FORCE),--force)
 
 bench-imports: setup  ## compare the functions' cold imports with `import boto3`
 	@$(BIN)/python -m benchmarks.cold_imports

@@ -33,7 +33,7 @@ from video_production.settings import PROVIDERS
 if TYPE_CHECKING:
     from local_cloud.doors import Invoke
 
-__all__ = ["CHECKOUT", "CloudOptions", "LocalCloud"]
+__all__ = ["CHECKOUT", "CloudOptions", "LocalCloud", "MotoServer", "link_layer", "own_folder"]
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DRAFT_KEY = "draft-key"
@@ -84,12 +84,12 @@ class LocalCloud:
 
 
 def _start_parts(state: StateFolder, options: CloudOptions, parts: ExitStack) -> CloudInfo:
-    _lock(state, parts)
+    own_folder(state, parts)
     shutil.rmtree(state.sandboxes, ignore_errors=True)
     if state.log.exists() and state.log.stat().st_size > LOG_LIMIT:
         os.truncate(state.log, 0)
     state.cloud_json.unlink(missing_ok=True)
-    _link_layer(state.layer_bin)
+    link_layer(state.layer_bin)
     stand_ins = {
         provider: parts.enter_context(StandIn(provider, state.stand_in(provider), options.checkout, state.layer_bin))
         for provider in PROVIDERS
@@ -99,7 +99,7 @@ def _start_parts(state: StateFolder, options: CloudOptions, parts: ExitStack) ->
     tables = read_tables(state.journal)
     journal = parts.enter_context(Journal(state.journal, durable=bool(options.live)))
 
-    server = _Server()
+    server = MotoServer()
     parts.callback(server.close)
     moto_patches.prepare(server.port)
     from local_cloud import backend, doors, wiring  # only now: importing moto fixes its settings
@@ -168,7 +168,8 @@ def _host(table: Mapping[str, Function], state: StateFolder, options: CloudOptio
     )
 
 
-def _lock(state: StateFolder, parts: ExitStack) -> None:
+def own_folder(state: StateFolder, parts: ExitStack) -> None:
+    """Make the folder and hold its lock until `parts` is closed. Raises OperatorError when another cloud holds it."""
     state.root.mkdir(parents=True, exist_ok=True)
     lock = FileLock(state.cloud_lock)
     parts.callback(lock.close)
@@ -178,7 +179,7 @@ def _lock(state: StateFolder, parts: ExitStack) -> None:
     state.cloud_json.unlink(missing_ok=True)  # left by one that was killed; who waits for us must not take it for ours
 
 
-def _link_layer(folder: Path) -> None:
+def link_layer(folder: Path) -> None:
     """What the FFmpeg layer is on AWS: `ffmpeg` in a folder of its own on the functions' PATH."""
     link = folder / "ffmpeg"
     if link.exists():
@@ -190,7 +191,7 @@ def _link_layer(folder: Path) -> None:
     link.symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
 
 
-class _Server:
+class MotoServer:
     """moto's HTTP server: takes its port at once, serves once opened."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 from local_cloud.functions import ACCESS_KEY, NAMES, REGION, ROLES, SECRET_KEY, Endpoints, machine_arn, queue_url
 from local_cloud.state import CloudInfo, FileLock, StateFolder
 from video_production.errors import OperatorError
-from video_production.settings import PROVIDERS
+from video_production.settings import LOCAL_BUCKET, PROVIDERS
 
 __all__ = ["CloudHandle", "attach_or_start", "exports", "run_in_foreground"]
 
@@ -233,6 +233,7 @@ def exports(endpoints: Endpoints) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
+        "VIDEO_BUCKET": LOCAL_BUCKET,
         "NODES_TABLE": NAMES.nodes_table,
         "TAKES_TABLE": NAMES.takes_table,
         "PIPELINE_MACHINE_ARN": machine_arn(NAMES.pipeline_machine),
@@ -247,13 +248,19 @@ def exports(endpoints: Endpoints) -> dict[str, str]:
     }
 
 
+_GREETING = """\
+# LOCAL: AWS on this machine only. Run these lines in another shell; what reads them talks to this machine.
+# `aws sqs` of AWS CLI version 1 does not, it asks AWS itself: give it --endpoint-url $AWS_ENDPOINT_URL every time."""
+
+
 def run_in_foreground(home: Path, out: TextIO) -> None:
     """Run a cloud for other programs until Ctrl-C (or its end). Prints how to reach it, as lines for a shell.
 
     Stand-ins report by webhook in it, so that all of the product is to be seen.
     """
     with attach_or_start(home, webhooks=True) as cloud:
-        print("# LOCAL: AWS on this machine only; nothing leaves it. Run these lines in another shell:", file=out)
+        cloud.ensure_bucket(LOCAL_BUCKET)
+        print(_GREETING, file=out)
         print("unset AWS_PROFILE AWS_SESSION_TOKEN", file=out)
         for name, value in exports(cloud.endpoints).items():
             print(f"export {name}={value}", file=out)

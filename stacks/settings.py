@@ -10,9 +10,12 @@ Wrong settings raise SettingsError with one sentence per problem. Nothing here a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self, get_args
 
+from botocore.loaders import create_loader
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -29,6 +32,7 @@ __all__ = [
     "SettingsError",
     "Tables",
     "read_settings",
+    "sections_in",
 ]
 
 DEFAULT_ENVIRONMENT = "development"
@@ -57,6 +61,16 @@ def _keys_of(known: tuple[str, ...], what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _known_region(region: str) -> str:
+    """A region that botocore's own list of partitions has: a mistyped one would only fail at the deployment."""
+    partitions = create_loader().load_data("partitions")["partitions"]
+    known = [name for partition in partitions for name in partition["regions"] if re.search(r"-\d$", name)]
+    if region not in known:
+        near = tuple(sorted(get_close_matches(region, known)))
+        raise PydanticCustomError(_OWN, f"AWS has no region '{region}'{f'; similar: {_listed(near)}' if near else ''}")
+    return region
+
+
 class _Section(BaseModel):
     """A group of settings: strict types, no unknown keys, frozen. A field's description says what is allowed."""
 
@@ -69,16 +83,14 @@ Zone = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
 
 
 class Bucket(_Section):
-    """The video bucket. Lifecycle rules only count for one that the stack creates.
+    """The video bucket. What is asked of one that exists already is refused: the stack has no hand in it.
 
     What expires is gone for good: a pipeline that is changed later than that is to be made anew with `--fresh`.
     """
 
     name: BucketName = Field(description="a bucket name: 3 to 63 lower-case letters, digits, dots and hyphens")
     create: bool = Field(default=False, description="true (the stack creates the bucket) or false (it exists already)")
-    versioning: bool = Field(
-        default=False, description="true or false; it only counts for a bucket that the stack creates"
-    )
+    versioning: bool = Field(default=False, description="true or false")
     expire_old_versions_after_days: int | None = Field(
         default=30, ge=1, le=3650, description="null or whole days from 1 to 3650"
     )
@@ -88,6 +100,32 @@ class Bucket(_Section):
     readable: tuple[BucketName, ...] = Field(
         default=(), description="a list of names of further buckets that may be read"
     )
+
+    @model_validator(mode="after")
+    def _protections_take_effect(self) -> Self:
+        expiring = [
+            name
+            for name in ("expire_old_versions_after_days", "expire_intermediates_after_days")
+            if name in self.model_fields_set and getattr(self, name) is not None
+        ]
+        if self.create:
+            if expiring[:1] == ["expire_old_versions_after_days"] and not self.versioning:
+                raise PydanticCustomError(_OWN, f"{expiring[0]} needs versioning to be true")
+            return self
+        commands = []
+        if self.versioning:
+            enabled = "--versioning-configuration Status=Enabled"
+            commands.append(f"`aws s3api put-bucket-versioning --bucket {self.name} {enabled}`")
+        if expiring:
+            commands.append("`aws s3api put-bucket-lifecycle-configuration` as docs/deploy.md shows")
+        if commands:
+            asked = _listed((*(["versioning"] if self.versioning else []), *expiring))
+            raise PydanticCustomError(
+                _OWN,
+                f"{asked} would do nothing to a bucket that exists already (create is false); take that out of the "
+                f"settings and run {' and '.join(commands)}",
+            )
+        return self
 
 
 class NewVpc(_Section):
@@ -144,7 +182,8 @@ class ProviderOptions(_Section):
         default="default", min_length=1, max_length=64, description="a name for the account, 1 to 64 letters"
     )
     poll_interval_seconds: float = Field(default=10, ge=1, le=300, description="a number from 1 to 300")
-    poll_limit: int = Field(default=60, ge=1, le=2000, description="a whole number from 1 to 2000")
+    poll_limit: int = Field(default=60, ge=1, le=1900, description="a whole number from 1 to 1900")
+    """A round is 13 events in the execution's history, which ends at 25,000."""
     poll_deadline_seconds: float | None = Field(
         default=None, ge=1, le=86400, description="null or a number from 1 to 86400; it shortens poll_limit"
     )
@@ -201,7 +240,12 @@ class EnvironmentSettings(_Section):
     """Everything that differs between environments."""
 
     environment: Literal["development", "staging", "production"]
-    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="an AWS region, such as 'us-east-1'")
+    region: Annotated[str, AfterValidator(_known_region)] = Field(
+        pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d$", description="an AWS region, such as 'us-east-1'"
+    )
+    account: str | None = Field(
+        default=None, pattern=r"^\d{12}$", description="null or the 12 digits of the only account to deploy to"
+    )
     bucket: Bucket = Field(description="an object with the settings of the video bucket")
     alarm_email: str | None = Field(
         default=None,
@@ -264,9 +308,13 @@ class EnvironmentSettings(_Section):
 def read_settings(environments: Any, environment: Any = None, overrides: Any = None) -> EnvironmentSettings:
     """The settings of `environment`, with `overrides` (a mapping or its JSON) laid over them.
 
-    `environments` is the object of that name in the context. Raises SettingsError with every problem.
+    `environments` is the object of that name in the context. Without `environment`, development is meant.
+    Raises SettingsError with every problem.
     """
-    environment = environment or DEFAULT_ENVIRONMENT
+    environment = DEFAULT_ENVIRONMENT if environment is None else environment
+    if environment == "":
+        known = _listed(ENVIRONMENTS)
+        raise SettingsError((f"-c environment= names no environment; there are {known}.",))
     if environment not in ENVIRONMENTS:
         raise SettingsError((f"There is no environment '{environment}'; there are {_listed(ENVIRONMENTS)}.",))
     if not isinstance(environments, Mapping) or not isinstance(environments.get(environment), Mapping):
@@ -311,7 +359,7 @@ def _sentence(environment: str, problem: Any) -> str:
         path.append(str(step))
         field = next((each.model_fields[step] for each in sections if step in each.model_fields), None)
         if field:
-            sections, allowed = _sections_in(field.annotation), field.description or ""
+            sections, allowed = sections_in(field.annotation), field.description or ""
     where, key = f"Settings of '{environment}': ", ".".join(path)
     if problem["type"] == "extra_forbidden":
         return f"{where}{key} is not a setting; there are {_listed(_keys(around))}."
@@ -322,11 +370,11 @@ def _sentence(environment: str, problem: Any) -> str:
     return f"{where}{key} is {json.dumps(problem['input'])}; it must be {allowed}."
 
 
-def _sections_in(annotation: Any) -> list[type[BaseModel]]:
+def sections_in(annotation: Any) -> list[type[BaseModel]]:
     """The sections that a field may hold, however deep in its type."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [section for part in get_args(annotation) for section in _sections_in(part)]
+    return [section for part in get_args(annotation) for section in sections_in(part)]
 
 
 def _keys(sections: list[type[BaseModel]]) -> tuple[str, ...]:

@@ -31,12 +31,13 @@ class VideoProductionStack(cdk.Stack):
         super().__init__(
             scope,
             names.stack,
-            env=cdk.Environment(region=settings.region),
+            env=cdk.Environment(account=settings.account, region=settings.region),
             description=f"Jiki video production, {settings.environment}",
             tags={"Project": "jiki-video", "Component": "video-production", "Environment": settings.environment},
         )
         self.names = names
         self.settings = settings
+        self._tell_zones()
         self.storage = VideoBucket(self, "Storage", settings=settings.bucket)
         self.tables = VideoTables(self, "Tables", names=names, settings=settings.tables)
         self.secrets = Secrets(self, "Secrets", names=names)
@@ -59,6 +60,12 @@ class VideoProductionStack(cdk.Stack):
         self.http = HttpDoor(self, "Http", names=names, settings=settings.api, functions=self.functions)
         self.monitoring = self._monitoring()
         self._outputs()
+
+    def _tell_zones(self) -> None:
+        """The settings name the zones: the CDK would look them up as soon as it knows the account."""
+        vpc, account, region = self.settings.vpc, self.settings.account, self.settings.region
+        if vpc and account:
+            self.node.set_context(f"availability-zones:account={account}:region={region}", list(vpc.zones))
 
     def _monitoring(self) -> Monitoring:
         return Monitoring(

@@ -22,12 +22,13 @@ from tools.commands_page import commands_page
 from tools.error_page import error_page
 from tools.metrics_page import metrics_page
 from video_production.pipelines import provider_limits as limits
-from video_production.pipelines.documents import LOCAL_BUCKET, PipelineDocument, StorageConfig
+from video_production.pipelines.documents import PipelineDocument, StorageConfig
 from video_production.pipelines.examples import EXAMPLES
 from video_production.pipelines.messages import value_range
 from video_production.pipelines.node_base import Asset, NodeModel
 from video_production.pipelines.node_types import NODE_TYPES, NodeType
 from video_production.pipelines.schema import SCHEMA_PATH, schema_text
+from video_production.settings import LOCAL_BUCKET
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE_PATH = ROOT / "docs" / "pipeline-documents.md"

@@ -14,9 +14,9 @@ _HEAD = f"""\
 Generated from [metrics.py](../video_production/metrics.py) (`.venv/bin/python -m tools.generate_docs`).
 
 Functions write these into their logs as embedded metric format, from which CloudWatch makes metrics in the namespace
-`{NAMESPACE}`; no call to CloudWatch is made. What an invocation counted is written when it ends, also with an error; one
-that Lambda kills takes its counts with it. Each metric has the dimension `environment` and those of its row, no others.
-A metric has no data while nothing happens.
+`{NAMESPACE}`; no call to CloudWatch is made. What an invocation counted is written when it ends, also with an error;
+one that Lambda kills takes its counts with it. Each metric has the dimension `environment` and those of its row, no
+others. A metric has no data while nothing happens.
 
 The dashboard draws them and alarms watch them: [runbook](runbook.md#the-alarms). On a laptop they are lines of JSON in
 the functions' logs.

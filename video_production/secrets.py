@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from video_production.clients import LazyClient
 from video_production.errors import OperatorError, SecretMissing, TransientError
 
 __all__ = ["LIFETIME", "Secret"]
@@ -44,7 +44,8 @@ class Secret:
         self.name = name
         self._field = field
         self._what = what
-        self._client = client
+        config = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": 4})
+        self._client = client or LazyClient("secretsmanager", config)
         self._clock = clock
         self._value = ""
         self._until = float("-inf")
@@ -74,9 +75,6 @@ class Secret:
 
     def _fetch(self) -> str:
         try:
-            if self._client is None:
-                config = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": 4})
-                self._client = boto3.client("secretsmanager", config=config)
             answer = self._client.get_secret_value(SecretId=self.name)
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", ""))

@@ -19,6 +19,7 @@ __all__ = [
     "EVENT_SOURCE",
     "INTERMEDIATE_TAG",
     "LOCAL",
+    "LOCAL_BUCKET",
     "OPEN_INDEX",
     "PROVIDERS",
     "ROLES",
@@ -33,6 +34,8 @@ __all__ = [
 ENVIRONMENTS = ("development", "staging", "production")
 LOCAL = "local"
 """The environment on a laptop. `development` is an AWS environment."""
+LOCAL_BUCKET = "jiki-videos-local"
+"""Where media go on a laptop when a document names no bucket."""
 
 PROVIDERS = ("elevenlabs",)
 """The generation providers, each with a submitter, a poller, a secret and a queue."""

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -55,7 +54,7 @@ _LONGEST_NAME = 200
 _DENIED = {"AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled"}
 _FULL = "InsufficientStorage"
 """What the local cloud's S3 answers when the disk is full."""
-_MISSING = {"NoSuchKey", "NoSuchBucket", "404", "NotFound"}
+_MISSING = {"NoSuchKey", "404", "NotFound"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ class Storage:
     def __init__(self, client: Any = None) -> None:
         retries: Any = {"mode": "standard", "max_attempts": 4}
         config = Config(signature_version="s3v4", retries=retries, max_pool_connections=_CONNECTIONS)
-        self.client = client or LazyClient(lambda: boto3.client("s3", config=config))
+        self.client = client or LazyClient("s3", config)
         self.bytes_read = 0
         self.bytes_written = 0
 
@@ -220,10 +219,18 @@ def translated(bucket: str, key: str) -> Iterator[None]:
         yield
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
+        if code == "NoSuchBucket":
+            raise MediaError(
+                f"The bucket '{bucket}' does not exist, so nothing can lie at {where}. Name the video bucket of the "
+                "environment."
+            ) from error
         if code in _MISSING:
             raise MediaError(f"{where} does not exist. Check the bucket and the key.") from error
         if code in _DENIED:
-            raise OperatorError(f"{where}: access denied. Give the role permission to this bucket.") from error
+            raise OperatorError(
+                f"{where}: access denied. Name the video bucket of the environment, or give the role permission to "
+                "this one."
+            ) from error
         if code == _FULL:
             raise OperatorError(f"{where} can't be written: the disk is full. Make room, then retry.") from error
         raise TransientError(f"{where}: S3 answered {code or error}.") from error

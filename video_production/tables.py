@@ -11,28 +11,24 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
-import boto3
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from video_production.attributes import decode, encode
 from video_production.clients import LazyClient
 from video_production.errors import OperatorError, TransientError, VideoProductionError
 
 __all__ = ["Check", "ConditionFailed", "Delete", "Put", "Table", "Update", "connect", "decode", "encode", "transact"]
 
 _CONFLICT_ATTEMPTS = 6
-_serializer = TypeSerializer()
-_deserializer = TypeDeserializer()
 
 
 def connect() -> Any:
     """A DynamoDB client with bounded retries; a repeated write is recognised by its token, so retrying is safe."""
     config = Config(retries={"mode": "standard", "max_attempts": 6}, connect_timeout=5, read_timeout=10)
-    return LazyClient(lambda: boto3.client("dynamodb", config=config))
+    return LazyClient("dynamodb", config)
 
 
 class ConditionFailed(VideoProductionError):
@@ -95,16 +91,6 @@ class Delete(_Expression):
 
     table: str = ""
     key: Mapping[str, str] = field(default_factory=dict)
-
-
-def encode(value: Any) -> Any:
-    """A Python value as DynamoDB's JSON; floats become decimals, tuples lists, None is left out of maps."""
-    return _serializer.serialize(_plain(value))
-
-
-def decode(item: Mapping[str, Any]) -> dict[str, Any]:
-    """An item of DynamoDB's JSON as Python values; whole numbers become int, others float."""
-    return {name: _native(_deserializer.deserialize(value)) for name, value in item.items()}
 
 
 class Table:
@@ -255,26 +241,6 @@ def _escape(condition: str, path: Callable[[str], str]) -> str:
 
 def _item(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: encode(value) for name, value in values.items() if value is not None}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return Decimal(repr(float(value)))  # a numpy float calls itself something else
-    if isinstance(value, Mapping):
-        return {name: _plain(entry) for name, entry in value.items() if entry is not None}
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
-    return value
-
-
-def _native(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, dict):
-        return {name: _native(entry) for name, entry in value.items()}
-    if isinstance(value, list):
-        return [_native(entry) for entry in value]
-    return value
 
 
 def _repeat_on_conflict(send: Callable[[], None], where: str, sleep: Callable[[float], None]) -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import boto3
-
 from functions.batches import each_message, is_batch
 from functions.elevenlabs_buying import buyer_for, logger, settings, take_step, telemetry
 from video_production.clients import LazyClient
 from video_production.queues import send
 from video_production.takes.buying import Buyer
 
-queues = LazyClient(lambda: boto3.client("sqs")) if settings.scheduling_queue_url else None
+queues = LazyClient("sqs") if settings.scheduling_queue_url else None
 _RESERVE = 60_000
 """Milliseconds that looking at one job and fetching its result usually stay below."""
 

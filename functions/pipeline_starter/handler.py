@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger
 
 from functions.answers import answer, path_parameter, problem
@@ -22,7 +21,7 @@ client = connect()
 asking = Asking(
     NodeTable(client, settings.nodes_table),
     TakeTable(client, settings.takes_table, settings.nodes_table),
-    LazyClient(lambda: boto3.client("stepfunctions")),
+    LazyClient("stepfunctions"),
     settings.pipeline_machine_arn,
 )
 

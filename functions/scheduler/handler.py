@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger
 
 from functions.batches import each_message, is_batch
@@ -21,10 +20,10 @@ logger = Logger(process="%(process)d")
 settings = FunctionSettings.from_environment()
 telemetry = Telemetry(settings.environment, settings.role)
 nodes = NodeTable(connect(), settings.nodes_table)
-events = LazyClient(lambda: boto3.client("events")) if settings.event_bus else None
+events = LazyClient("events") if settings.event_bus else None
 scheduler = Scheduler(
     nodes,
-    LazyClient(lambda: boto3.client("stepfunctions")),
+    LazyClient("stepfunctions"),
     settings.node_machine_arn,
     pipeline_machine_arn=settings.pipeline_machine_arn,
     announcer=Announcer(nodes, events, settings.event_bus, settings.environment, report=telemetry.add),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger
 
 from functions.telemetry import Telemetry
@@ -21,7 +20,7 @@ client = connect()
 sweep = Sweep(
     Table(client, settings.nodes_table),
     Table(client, settings.takes_table),
-    LazyClient(lambda: boto3.client("sqs")),
+    LazyClient("sqs"),
     scheduling_queue=settings.scheduling_queue_url,
     provider_queues={name: settings.provider(name).queue_url for name in PROVIDERS},
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger
 
 from functions.answers import answer, path_parameter, problem, raw_body
@@ -28,7 +27,7 @@ secrets = {
     name: Secret(settings.provider(name).webhook_secret, missing_lifetime=_MISSING_LIFETIME) for name in PROVIDERS
 }
 deliveries = Deliveries(Table(connect(), settings.takes_table))
-queues = LazyClient(lambda: boto3.client("sqs"))
+queues = LazyClient("sqs")
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from local_cloud import moto_patches
-from local_cloud.cloud import CHECKOUT, _link_layer, _lock, _Server
+from local_cloud.cloud import CHECKOUT, MotoServer, link_layer, own_folder
 from local_cloud.deployed.packages import PackagedFunctions
 from local_cloud.functions import ACCESS_KEY, REGION, SECRET_KEY, Endpoints
 from local_cloud.stand_in import StandIn
@@ -51,14 +51,14 @@ class Emulator:
 
 
 def _start_parts(state: StateFolder, parts: ExitStack) -> CloudInfo:
-    _lock(state, parts)
+    own_folder(state, parts)
     shutil.rmtree(state.sandboxes, ignore_errors=True)
-    _link_layer(state.layer_bin)
+    link_layer(state.layer_bin)
     stand_ins = {
         provider: parts.enter_context(StandIn(provider, state.stand_in(provider), CHECKOUT, state.layer_bin))
         for provider in PROVIDERS
     }
-    server = _Server()
+    server = MotoServer()
     parts.callback(server.close)
     moto_patches.prepare(server.port)
     from moto.core.config import default_user_config

@@ -129,6 +129,8 @@ class Site:
     checkout: Path
     _assemblies: dict[str, Path] = field(default_factory=dict)
     _deployed: dict[str, Path] = field(default_factory=dict)
+    empty_secrets: dict[str, set[str]] = field(default_factory=dict)
+    """Environment → the secrets that had no value after its first deployment."""
 
     def settings(self, **changes: Any) -> dict[str, Any]:
         """The settings of every environment here: voices by the stand-in, which is ready in a second."""
@@ -183,6 +185,11 @@ class Site:
     def _enter_secrets(self, deployed: Environment) -> None:
         """What an operator does after the first deployment."""
         secrets = deployed.client("secretsmanager")
+        self.empty_secrets[deployed.names.environment] = {
+            each["Name"]
+            for each in secrets.list_secrets()["SecretList"]
+            if deployed.names.environment in each["Name"] and not each.get("SecretVersionsToStages")
+        }
         secrets.put_secret_value(SecretId=deployed.names.secret("elevenlabs"), SecretString=DRAFT_KEY)
         secrets.put_secret_value(SecretId=deployed.names.callback_secret, SecretString="a-long-random-text")
 

@@ -33,7 +33,7 @@ def made(site: Site) -> Iterator[Made]:
     environment = site.deploy("development")
     with events_of(environment, {"source": [EVENT_SOURCE]}) as events:
         lesson = produce(environment, site.folder / "lesson", "deployed-lesson")
-    return Made(environment, lesson, events)
+    return Made(environment, lesson, [each for each in events if each["detail"]["pipeline_id"] == lesson.name])
 
 
 def test_every_function_answers_from_its_package(development: Environment) -> None:

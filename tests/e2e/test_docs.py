@@ -63,7 +63,7 @@ def test_the_commands_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) 
 def _needed(page: Path) -> list[str]:
     """Programs that a page uses and that a machine with Python and make may lack."""
     commands = " ".join(command.text for block in _runnable(page) for command in block.commands)
-    return ["bash", *(["curl"] if "curl " in commands else [])]
+    return ["bash", *(name for name in ("curl", "openssl") if f"{name} " in commands)]
 
 
 def _run(block: Block, shell: Shell) -> None:

@@ -9,12 +9,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
 from local_cloud.handle import CloudHandle, exports
+from tests.e2e.aws_environment import pretend
 from tests.e2e.lab import CHECKOUT, Lab
 from tests.unit.media.clips import make_clip
 from video_production.settings import EVENT_SOURCE, LOCAL
@@ -57,6 +59,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         for name in ("one", "two"):
             clip = make_clip(lab.root / f"{name}.mp4", seconds=0.5)
             cloud.client("s3").upload_file(str(clip), BUCKET, f"{name}.mp4")
+        # From a file, as editors and `openssl` write them: with a line break, which does not belong to the secret.
+        secret = cloud.client("secretsmanager")
+        secret.put_secret_value(SecretId=exports(cloud.endpoints)["CALLBACK_SECRET"], SecretString="from-a-file\n")
         queues = {language: _subscribe(cloud, f"events-for-{language}") for language in LANGUAGES}
         assert lab.run("produce", "lesson/pipeline.json").returncode == 0
         own = {"PATH": os.environ["PATH"], "HOME": str(lab.root)}
@@ -100,10 +105,49 @@ def test_a_wrong_request_is_told_from_one_that_may_work_later(desk: Desk, langua
     assert (answer["statusCode"], answer["error"]) == (400, f"{missing} does not exist. Check the bucket and the key.")
 
 
+def test_a_bucket_that_does_not_exist_is_named_with_what_to_do(desk: Desk, language: str) -> None:
+    answer = _answer(desk.run(language, "merge_synchronously", "other", "whole.mp4", CLIPS[0]), code=1)
+    assert (answer["statusCode"], answer["error"]) == (
+        400,
+        "The bucket 'other' does not exist, so nothing can lie at s3://other/whole.mp4. Name the video bucket of the "
+        "environment.",
+    )
+
+
+def test_on_aws_the_address_of_the_receiver_is_asked_for(desk: Desk, language: str) -> None:
+    elsewhere = {"AWS_ENDPOINT_URL": "https://127.0.0.1:9"}  # nothing may be asked of it, and nobody listens there
+    done = desk.run(language, "merge_with_callback", BUCKET, "never.mp4", CLIPS[0], **elsewhere)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "CALLBACK_URL is not set: AWS can't call this machine back, so say where it is seen from outside.\n"
+    )
+
+
 def test_a_merge_calls_back(desk: Desk, language: str) -> None:
     key = f"joined/{language}-callback.mp4"
     callback = _answer(desk.run(language, "merge_with_callback", BUCKET, key, *CLIPS))
     _assert_joined(desk, key, callback["result"])
+
+
+def test_a_document_is_published_from_ruby_without_waiting_for_its_video(desk: Desk, tmp_path: Path) -> None:
+    if not _has_ruby():
+        pytest.skip("Ruby is not installed")
+    lab = Lab(tmp_path, state=desk.lab.home, name="published")
+    document = str(lab.write_scene("Words that are published."))
+    command = tmp_path / "jiki-video"
+    command.write_text(f'#!/bin/sh\nPYTHONPATH={CHECKOUT} exec {sys.executable} -m video_production.cli "$@"\n')
+    command.chmod(0o755)
+    names = {"JIKI_VIDEO": str(command), "JIKI_ENVIRONMENT": "development"}
+    with pretend(desk.cloud):
+        told = _answer(desk.run("ruby", "publish_pipeline", document, **names))
+        assert (told["event"], told["pipeline"]) == ("started", "published")
+        lab.wait_for(lambda: "outcome" in lab.node("#pipeline"), every=0.2)
+        assert lab.node("#pipeline")["outcome"]["status"] == "completed"
+        told = _answer(desk.run("ruby", "publish_pipeline", document, **names))
+        assert (told["status"], told["unchanged"]) == ("completed", True)
+        Path(document).write_text("{}")
+        told = _answer(desk.run("ruby", "publish_pipeline", document, **names), code=1)
+        assert (told["status"], bool(told["problems"])) == ("invalid", True)
 
 
 def test_a_started_pipeline_is_started_once(desk: Desk, language: str) -> None:
@@ -155,11 +199,11 @@ def test_each_event_is_told_once(desk: Desk, language: str) -> None:
 
 
 def _subscribe(cloud: CloudHandle, name: str) -> str:
-    """A queue that gets this system's events by a rule, as docs/integration.md sets it up."""
+    """A queue that gets this system's events by a rule."""
     sqs, events = cloud.client("sqs"), cloud.client("events")
     queue: str = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    pattern = {"source": [EVENT_SOURCE], "detail": {"environment": [LOCAL]}}
+    pattern = {"source": [EVENT_SOURCE], "detail": {"environment": [LOCAL], "pipeline_id": ["called"]}}
     events.put_rule(Name=name, EventPattern=json.dumps(pattern))
     events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
     return queue

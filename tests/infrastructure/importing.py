@@ -48,13 +48,13 @@ def _run_imports(file: Path, module: str) -> None:
             exec(compile(statement, str(file), "exec"), {"__package__": package, "__name__": module})
 
 
-def _too_early(service: str, **_: object) -> None:
+def _too_early(_: object, service: str, **__: object) -> None:
     raise AssertionError(f"a client of {service} is made while the handler is imported")
 
 
 def main() -> None:
-    boto3 = importlib.import_module("boto3")
-    with patch.object(boto3, "client", _too_early):
+    session = importlib.import_module("botocore.session").Session
+    with patch.object(session, "create_client", _too_early):
         importlib.import_module(sys.argv[2])
     started = sorted(sys.modules)
     done: set[str] = set()
@@ -63,7 +63,7 @@ def main() -> None:
             _run_imports(file, name)
             done.add(name)
     for service in sys.argv[3:]:
-        boto3.client(service)
+        session().create_client(service)
     python = Path(sysconfig.get_path("stdlib")).resolve()
     elsewhere = [file for file in _files().values() if not file.is_relative_to(BUNDLE)]
     outside = sorted(str(file) for file in elsewhere if not file.is_relative_to(python))

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from botocore.loaders import Loader
+from botocore.regions import EndpointResolver
 from packaging.utils import parse_wheel_filename
 
 from tools.bundles import Target, bundle, ffmpeg_layer, size_of, tree_hash, zipped
@@ -92,8 +94,10 @@ def test_a_bundle_holds_nothing_that_its_function_can_not_use(role: str, target:
 def test_a_bundle_holds_the_models_of_exactly_the_aws_services_that_its_function_calls(role: str) -> None:
     folder = bundle(role, architecture="local")
     own = [path for name in ("functions", "video_production") for path in (folder / name).rglob("*.py")]
-    called = {name for path in own for name in re.findall(r'\.client\(\s*"([a-z0-9-]+)"', path.read_text())}
+    called = {name for path in own for name in re.findall(r'LazyClient\(\s*"([a-z0-9-]+)"', path.read_text())}
     assert called == services_in(folder)
+    makers = {path.name for path in own if re.search(r"create_client\(|(import|from) boto3", path.read_text())}
+    assert makers <= {"clients.py"}
     assert called <= {"dynamodb", "s3", "stepfunctions", "secretsmanager", "sqs", "events", "lambda"}
 
 
@@ -128,6 +132,27 @@ def test_every_function_and_its_layer_stay_below_lambda_s_limit(target: Target) 
         )
         assert size + (layer if role.ffmpeg else 0) < LIMIT
         assert size < 15_000_000, "a bundle grew by half; look at what it holds before moving this limit"
+
+
+def test_the_shortened_list_of_endpoints_says_of_these_services_what_botocore_s_own_says() -> None:
+    loader = Loader()
+    folder = bundle("elevenlabs_poller", architecture="local")
+    full, short = (
+        EndpointResolver(json.loads((data / "endpoints.json").read_text()))
+        for data in (Path(loader.BUILTIN_DATA_PATH), folder / "botocore" / "data")
+    )
+    prefixes = {
+        loader.load_service_model(name, "service-2")["metadata"]["endpointPrefix"] for name in services_in(folder)
+    }
+    regions = [
+        region
+        for partition in full.get_available_partitions()
+        for region in full.get_available_endpoints("dynamodb", partition)
+    ]
+    assert len(regions) > 30
+    for prefix in prefixes:
+        for region in regions:
+            assert short.construct_endpoint(prefix, region) == full.construct_endpoint(prefix, region)
 
 
 def test_every_package_in_a_bundle_comes_with_its_licence() -> None:

@@ -28,7 +28,7 @@ def test_a_lock_holds_no_address_of_a_registry(lock: Path) -> None:
 
 def test_functions_run_with_the_packages_that_the_tests_run_with() -> None:
     functions, tests = (read_lock(ROOT / "requirements" / f"{name}.lock") for name in ("functions", "test"))
-    assert {"boto3", "requests", "aws-lambda-powertools"} <= functions.keys()
+    assert {"botocore", "requests", "aws-lambda-powertools"} <= functions.keys()
     assert {name: pin.version for name, pin in functions.items()} == {name: tests[name].version for name in functions}
     # pip would read a condition for the Python that runs it, not for Lambda's.
     assert ";" not in (ROOT / "requirements" / "functions.lock").read_text()

@@ -1,7 +1,7 @@
 """The runbook's commands exist, its names are those of the stack, and its scripts do what they promise.
 
-They need an AWS account, so `tests/e2e/test_docs.py` does not run them. Here a shell runs them with programs that only
-write down what they were called with.
+They need an AWS account, so `tests/e2e/test_docs.py` does not run them. What they may do when they run against an
+emulated one: `tests/unit/cli/aws/test_policies.py`.
 """
 
 from __future__ import annotations
@@ -10,56 +10,30 @@ import json
 import re
 import runpy
 import sys
-from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
-import botocore.session
 import click
 import pytest
-from botocore import xform_name
 from moto import mock_aws
 
-from tests.e2e.console import Shell, read_blocks
+from tests.e2e.console import read_blocks
+from tests.infrastructure.runbook import PAGE, Calls, as_request, members, operations, record_calls
 from tests.infrastructure.synthesised import Template
-from tests.unit.docs.pages import CHECKOUT
+from tests.unit.docs.policies import POLICIES, Access, actions, missing, needs, statements
 from video_production.cli.commands import cli
 
-PAGE = CHECKOUT / "docs" / "runbook.md"
-_RECORDER = """#!/bin/sh
-{ printf '%s\\037' "${0##*/}" "$@"; printf '\\036'; } >> "$CALLS"
-"""
-_PROGRAMS = ("jiki-video", "cdk", "bin/aws", "bin/git", ".venv/bin/python")
 _OF_EVERY_COMMAND = {"query", "output", "max-items"}
 """Options that the AWS CLI has besides those of the operations."""
 _BESIDES_OPERATIONS = {("logs", "tail"), ("dynamodb", "wait")}
 """Commands that the AWS CLI has besides the operations."""
-Calls = dict[str, list[list[str]]]
 
 
 @pytest.fixture(scope="module")
 def calls(tmp_path_factory: pytest.TempPathFactory) -> Calls:
     """The arguments of every call on the page, by program."""
-    folder = tmp_path_factory.mktemp("runbook") / "checkout"
-    for name in _PROGRAMS:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(_RECORDER)
-        (folder / name).chmod(0o755)
-    log = folder / "calls"
-    with Shell(folder, {"PATH": f"{folder / 'bin'}:/usr/bin:/bin", "CALLS": str(log)}) as shell:
-        for command in [*(command.text for block in read_blocks(PAGE) for command in block.commands), *_in_the_text()]:
-            shell.run(command, 20)
-    made: Calls = defaultdict(list)
-    for record in log.read_text().split("\036")[:-1]:
-        program, *arguments = record.split("\037")[:-1]
-        made[program].append(arguments)
-    return made
-
-
-def _in_the_text() -> list[str]:
-    """Commands that stand in a sentence."""
-    text = re.sub(r"^```.*?^```", "", PAGE.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
-    return [" ".join(code.split()) for code in re.findall(r"`((?:\./|aws )[^`]+)`", text)]
+    return record_calls(tmp_path_factory.mktemp("runbook") / "checkout")
 
 
 def test_every_call_of_the_command_line_is_one_that_it_takes(
@@ -77,18 +51,72 @@ def test_every_call_of_the_command_line_is_one_that_it_takes(
 
 
 def test_every_call_of_the_aws_cli_names_operations_and_options_that_exist(calls: Calls) -> None:
-    session = botocore.session.get_session()
     assert len(calls["aws"]) > 30
     for service, command, *rest in calls["aws"]:
         if (service, command) in _BESIDES_OPERATIONS:
             continue
-        model = session.get_service_model({"s3api": "s3"}.get(service, service))
-        operations = {xform_name(name, "-"): name for name in model.operation_names}
-        assert command in operations, (service, command)
-        shape = model.operation_model(operations[command]).input_shape
-        known = {xform_name(member, "-") for member in shape.members} if shape else set()
+        known = operations(service)
+        assert command in known, (service, command)
         given = {word.removeprefix("--").removeprefix("no-") for word in rest if word.startswith("--")}
-        assert given <= known | _OF_EVERY_COMMAND, (service, command)
+        assert given <= set(members(service, known[command])) | _OF_EVERY_COMMAND, (service, command)
+
+
+# Permissions
+
+
+def test_who_is_on_call_may_make_every_call_of_the_page(calls: Calls) -> None:
+    needed = set(_needed(calls))
+    assert len(needed) > 40
+    assert missing(statements("operator", "on-call"), needed) == []
+
+
+def test_who_is_on_call_may_do_no_more_than_the_page_says(calls: Calls) -> None:
+    needed = {access.action for access in _needed(calls)}
+    assert set(actions(POLICIES["on-call"])) - needed == {
+        "iam:CreateServiceLinkedRole"
+    }  # for the first quota asked for
+    assert not set(actions(POLICIES["on-call"])) & set(actions(POLICIES["operator"])) - _ON_OTHER_RESOURCES
+
+
+_ON_OTHER_RESOURCES = {
+    *(f"dynamodb:{name}Item" for name in ("Get", "Put", "Update", "Delete")),
+    "dynamodb:Query",
+    "dynamodb:Scan",
+    "dynamodb:DescribeTable",
+    "sqs:GetQueueAttributes",
+}
+"""What both policies name: operators for the tables, who is on call for the restored copies of them, too."""
+
+
+@pytest.mark.parametrize("resource", ["table/jiki-video-takes-production", "table/somebody-elses"])
+def test_who_is_on_call_can_not_delete_a_table_of_the_product(resource: str) -> None:
+    delete = Access("dynamodb:DeleteTable", f"arn:aws:dynamodb:us-east-1:123456789012:{resource}")
+    assert missing(statements("operator", "on-call"), [delete]) == [delete]
+
+
+def test_who_is_on_call_can_not_touch_what_is_not_the_products() -> None:
+    """Whatever changes something names this product in its resource; what looks may be wider."""
+    for statement in POLICIES["on-call"]["Statement"]:
+        resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+        about = json.dumps([resources, statement.get("Condition", {})])
+        changing = [
+            name for name in actions({"Statement": [statement]}) if not re.search(r":(List|Get|Describe)", name)
+        ]
+        assert not changing or "production" in about or statement["Sid"] in ("RaiseTheQuota", "RaiseTheFirstQuota")
+
+
+def _needed(calls: Calls) -> Iterator[Access]:
+    for service, command, *rest in calls["aws"]:
+        yield from needs(*as_request(service, command, rest))
+    for arguments in calls["python"]:
+        if len(arguments) == 5:  # the copying back: of nodes, as shown, or of purchases
+            for kind in ("nodes", "takes"):
+                source, target = (name.replace("nodes", kind) for name in arguments[1:3])
+                yield from needs("dynamodb", "Query", {"TableName": source})
+                yield from needs("dynamodb", "PutItem", {"TableName": target})
+                yield from needs("dynamodb", "DeleteTable", {"TableName": source})
+                restore = {"SourceTableName": target, "TargetTableName": source}
+                yield from needs("dynamodb", "RestoreTableToPointInTime", restore)
 
 
 def test_every_call_of_the_cdk_chooses_the_environment(calls: Calls) -> None:

@@ -87,6 +87,22 @@ def test_an_unknown_environment_is_one_sentence(environments: Mapping[str, Any])
     )
 
 
+def test_an_empty_variable_is_no_environment(environments: Mapping[str, Any]) -> None:
+    assert problems(environments, "") == (
+        "-c environment= names no environment; there are development, staging and production.",
+    )
+
+
+def test_what_asks_nothing_of_the_bucket_may_be_written_down(environments: Mapping[str, Any]) -> None:
+    written = {"versioning": False, "expire_old_versions_after_days": None, "expire_intermediates_after_days": None}
+    assert not read_settings(environments, "staging", {"bucket": written}).bucket.create
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "cn-north-1", "us-gov-east-1", "eusc-de-east-1"])
+def test_every_partition_has_regions(environments: Mapping[str, Any], region: str) -> None:
+    assert read_settings(environments, "staging", {"region": region}).region == region
+
+
 def test_an_environment_that_cdk_json_lacks_is_one_sentence() -> None:
     sentence = "cdk.json: context.environments lacks an object with the settings of 'staging'."
     assert problems({}) == problems(None) == (sentence,)
@@ -106,8 +122,35 @@ def test_overrides_that_are_no_object_are_one_sentence(environments: Mapping[str
         ({"bucket": {"create": "yes"}}, 'bucket.create is "yes"; it must be true (the stack creates the bucket) or'),
         ({"bucket": {"make": True}}, "bucket.make is not a setting; there are name, create, versioning"),
         ({"alarm_email": "nobody"}, 'alarm_email is "nobody"; it must be null or the e-mail address'),
-        ({"regoin": "eu-west-1"}, "regoin is not a setting; there are region, bucket"),
+        ({"regoin": "eu-west-1"}, "regoin is not a setting; there are region, account, bucket"),
         ({"region": "Ireland"}, "region is \"Ireland\"; it must be an AWS region, such as 'us-east-1'."),
+        ({"region": "us-eest-1"}, "region: AWS has no region 'us-eest-1'; similar: us-east-1, us-west-1 and us-west-2"),
+        ({"region": "mars-north-1"}, "region: AWS has no region 'mars-north-1'"),
+        (
+            {"account": "12345"},
+            'account is "12345"; it must be null or the 12 digits of the only account to deploy to.',
+        ),
+        ({"account": 123456789012}, "account is 123456789012; it must be null or the 12 digits"),
+        (
+            {"providers": {"elevenlabs": {"poll_limit": 1901}}},
+            "providers.elevenlabs.poll_limit is 1901; it must be a whole number from 1 to 1900.",
+        ),
+        (
+            {"bucket": {"versioning": True}},
+            "bucket: versioning would do nothing to a bucket that exists already (create is false); take that out of "
+            "the settings and run `aws s3api put-bucket-versioning --bucket jiki-videos-staging "
+            "--versioning-configuration Status=Enabled`.",
+        ),
+        (
+            {"bucket": {"expire_old_versions_after_days": 30, "expire_intermediates_after_days": 60}},
+            "bucket: expire_old_versions_after_days and expire_intermediates_after_days would do nothing to a bucket "
+            "that exists already (create is false); take that out of the settings and run `aws s3api "
+            "put-bucket-lifecycle-configuration` as docs/deploy.md shows.",
+        ),
+        (
+            {"bucket": {"create": True, "expire_old_versions_after_days": 10}},
+            "bucket: expire_old_versions_after_days needs versioning to be true.",
+        ),
         (
             {"callback_hosts": ["https://x.org/"]},
             'callback_hosts.0 is "https://x.org/"; it must be a list of host names',

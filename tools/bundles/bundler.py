@@ -39,9 +39,9 @@ _SERVICE_DATA = re.compile(r"botocore/data/(?P<service>[^/]+)/(?P<version>[^/]+)
 ENDPOINTS = "botocore/data/endpoints.json"
 _NEVER = re.compile(
     r"(^|/)(tests?|__pycache__)/|\.(pyi|pyx|pxd|c|h)$|(^|/)py\.typed$"
-    r"|^boto3/(data|examples)/|/examples-1\.json$|^[^/]+\.data/"
+    r"|/examples-1\.json$|^[^/]+\.data/"
 )
-"""What no function uses: tests, types, sources of compiled modules, boto3's resources, examples, scripts."""
+"""What no function uses: tests, types, sources of compiled modules, examples, scripts."""
 _KEPT_METADATA = re.compile(r"\.dist-info/(METADATA|licenses/.+|LICEN[CS]E[^/]*|COPYING[^/]*|NOTICE[^/]*)$")
 """Licences must travel with the code; scanners for known weaknesses read METADATA."""
 

@@ -29,7 +29,7 @@ _STANDARD = sys.stdlib_module_names - _GONE
 @dataclass(slots=True)
 class Closure:
     """`files`: paths below the checkout; `third_party`: top-level module → the file that imports it;
-    `services`: the AWS services for which clients are made, by boto3's names."""
+    `services`: the AWS services for which clients are made, by botocore's names."""
 
     files: set[Path] = field(default_factory=set)
     third_party: dict[str, Path] = field(default_factory=dict)
@@ -123,18 +123,14 @@ def _base(node: ast.ImportFrom, package: str) -> str:
 
 
 def _called_service(call: ast.Call, path: Path) -> set[str]:
-    """The AWS service of a call `….client("name")`. Raises OperatorError for calls that can't be followed."""
+    """The AWS service of a call `LazyClient("name")`. Raises OperatorError for calls that can't be followed."""
     name = _name(call.func)
     if name in ("import_module", "__import__"):
         raise OperatorError(
             f"{path}, line {call.lineno}: a dynamic import can't be followed into a bundle; import by name."
         )
-    if not isinstance(call.func, ast.Attribute) or name not in ("client", "resource"):
+    if name != "LazyClient":
         return set()
-    if name == "resource":
-        if _name(call.func.value) != "boto3":
-            return set()
-        raise OperatorError(f"{path}, line {call.lineno}: use boto3.client; bundles hold no boto3 resources.")
     service = call.args[0] if call.args else None
     if not isinstance(service, ast.Constant) or not isinstance(service.value, str):
         raise OperatorError(

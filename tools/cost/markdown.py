@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["END", "START", "between_marks", "table"]
 
-START, END = "<!-- cost tables: made by `make cost` -->", "<!-- end of cost tables -->"
+START, END = "<!-- cost tables: made by `make cost-docs` -->", "<!-- end of cost tables -->"
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -30,7 +30,7 @@ _VOLUMES = (10, 100, 1_000, 10_000)
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What `make cost` counted and what the tables are computed from."""
+    """What `make cost-docs` counted last and what the tables are computed from."""
 
     usage: Usage
     stack: StackSize

@@ -18,9 +18,8 @@ from video_production.cli.workspace import Entry, Workspace
 from video_production.errors import OperatorError, RequestError
 from video_production.nodes.model import Node, Pipeline
 from video_production.nodes.table import NodeTable, read_items
-from video_production.pipelines.documents import LOCAL_BUCKET
 from video_production.scheduling.asking import Asking
-from video_production.settings import LOCAL, FunctionSettings, ProviderSettings, local_home
+from video_production.settings import LOCAL, LOCAL_BUCKET, FunctionSettings, ProviderSettings, local_home
 from video_production.storage import Storage
 from video_production.tables import decode
 from video_production.takes.model import Take

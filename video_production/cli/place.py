@@ -12,12 +12,16 @@ __all__ = ["ON_THIS_MACHINE", "Place"]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An environment and, on AWS, where it lies. `endpoint` is set where something else answers in place of AWS."""
+    """An environment and, on AWS, where it lies. `endpoint` is set where something else answers in place of AWS.
+
+    `region_from` says where the region comes from when nobody chose it.
+    """
 
     environment: str
     region: str = ""
     account: str = ""
     endpoint: str = ""
+    region_from: str = ""
 
     @property
     def local(self) -> bool:
@@ -29,7 +33,8 @@ class Place:
         if self.local:
             return LOCAL.upper()
         instead = f" · answered by {self.endpoint}" if self.endpoint else ""
-        return f"{self.environment} · {self.region} · account {self.account}{instead}"
+        origin = f" (from {self.region_from})" if self.region_from else ""
+        return f"{self.environment} · {self.region}{origin} · account {self.account}{instead}"
 
     @property
     def words(self) -> str:

@@ -15,10 +15,10 @@ from video_production.cli.place import Place
 from video_production.errors import RequestError, TransientError
 from video_production.nodes.model import Node, Pipeline
 from video_production.nodes.table import NodeTable
-from video_production.pipelines.documents import LOCAL_BUCKET, PipelineDocument
+from video_production.pipelines.documents import PipelineDocument
 from video_production.scheduling.asking import Asking
 from video_production.scheduling.publishing import Publisher
-from video_production.settings import ProviderSettings
+from video_production.settings import LOCAL_BUCKET, ProviderSettings
 from video_production.storage import Storage
 from video_production.takes.model import Take
 from video_production.takes.table import TakeTable

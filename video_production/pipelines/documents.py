@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
 
 from video_production.errors import DocumentError
 from video_production.pipelines import checks
@@ -24,9 +24,9 @@ from video_production.pipelines.node_types import (
 )
 from video_production.pipelines.steps import sketch
 from video_production.pipelines.syntax import read_data
+from video_production.settings import LOCAL_BUCKET
 
 __all__ = [
-    "LOCAL_BUCKET",
     "AnyNode",
     "PipelineConfig",
     "PipelineDocument",
@@ -35,8 +35,8 @@ __all__ = [
     "parse_document",
 ]
 
-LOCAL_BUCKET = "jiki-videos-local"
-"""Where media go when the document names no bucket."""
+TAKES_FOLDER = "takes"
+"""Where a bucket keeps what was bought: `takes/{take}/{attempt}/`; no pipeline may put its own files there."""
 
 STATE_KEYS = frozenset({"metadata"})
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -70,7 +70,15 @@ def _prefix(value: Any) -> Any:
         raise sentence(
             f"'{value}' can't be a prefix. Write folders with single slashes between them, such as 'lessons/'."
         )
+    if value.split("/")[0] == TAKES_FOLDER:
+        raise sentence(f"'{value}' can't be a prefix: '{TAKES_FOLDER}/' holds what was bought. Choose another folder.")
     return value if value.endswith("/") else f"{value}/"
+
+
+def _free(id: str) -> str:
+    if id == TAKES_FOLDER:
+        raise sentence(f"'{id}' can't be a pipeline's id: that folder holds what was bought. Choose another one.")
+    return id
 
 
 def _version(value: Any) -> Any:
@@ -104,7 +112,9 @@ class PipelineDocument(Strict):
     """A graph of nodes with one finished video at its end."""
 
     schema_: str | None = Field(default=None, alias="$schema", description="Where editors find this schema.")
-    id: Id = Field(description="The pipeline's name in the tables. `uuid` is read as `id`.")
+    id: Annotated[Id, AfterValidator(_free)] = Field(
+        description="The pipeline's name in the tables. `uuid` is read as `id`."
+    )
     title: Title = Field(min_length=1, description="What people see.")
     version: Annotated[str, BeforeValidator(_version), WithJsonSchema({"type": ["string", "number"]})] = Field(
         default="1", description="The document's own version, for people."

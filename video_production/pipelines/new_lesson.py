@@ -18,8 +18,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from video_production.errors import RequestError
 from video_production.pipelines.asset_files import find_problem
-from video_production.pipelines.documents import LOCAL_BUCKET
 from video_production.pipelines.node_base import Asset
+from video_production.settings import LOCAL_BUCKET
 
 __all__ = ["SLIDE_SUFFIXES", "draw_slide", "write_lesson"]
 

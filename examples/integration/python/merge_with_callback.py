@@ -4,8 +4,9 @@ Usage: merge_with_callback.py BUCKET KEY s3://… [s3://…]
 
 Runs a receiver of callbacks, hands the work over and ends when its result has come. In an application the two halves
 are apart: a controller receives, a job hands over. Prints the callback; exit code 0: joined, 1: not.
-Environment: MERGER_FUNCTION, CALLBACK_SECRET (the name of the secret), optionally CALLBACK_URL (where the receiver is
-seen from outside; its host must be on the merger's allow-list) and CALLBACK_PORT; and what boto3 reads.
+Environment: MERGER_FUNCTION, CALLBACK_SECRET (the name of the secret), CALLBACK_URL (where the receiver is seen from
+outside; its host must be on the merger's allow-list; not needed with the local cloud), optionally CALLBACK_PORT, and
+what boto3 reads.
 """
 
 from __future__ import annotations
@@ -76,13 +77,23 @@ def hand_over(input_videos: list[str], bucket: str, key: str, callback_url: str,
     )
 
 
+def callback_url(port: int) -> str:
+    """Where the receiver is called. The local cloud reaches this machine, AWS does not."""
+    if url := os.environ.get("CALLBACK_URL"):
+        return url
+    if not os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://127.0.0.1:"):
+        sys.exit("CALLBACK_URL is not set: AWS can't call this machine back, so say where it is seen from outside.")
+    return f"http://127.0.0.1:{port}/callbacks/videos"
+
+
 def main(arguments: list[str]) -> int:
     bucket, key, *input_videos = arguments
+    port = int(os.environ.get("CALLBACK_PORT", "0"))
+    callback_url(port)  # before anything is asked of AWS
     secret = boto3.client("secretsmanager").get_secret_value(SecretId=os.environ["CALLBACK_SECRET"])["SecretString"]
-    with Receiver(int(os.environ.get("CALLBACK_PORT", "0")), secret) as receiver:
+    with Receiver(port, secret) as receiver:
         Thread(target=receiver.serve_forever, args=(0.05,), daemon=True).start()
-        url = os.environ.get("CALLBACK_URL", f"http://127.0.0.1:{receiver.server_port}/callbacks/videos")
-        hand_over(input_videos, bucket, key, url, process_uuid=str(uuid.uuid4()))
+        hand_over(input_videos, bucket, key, callback_url(receiver.server_port), process_uuid=str(uuid.uuid4()))
         callback = receiver.arrived.get(timeout=LONGEST_MERGE)
         receiver.shutdown()
     print(json.dumps(callback, indent=2))

@@ -6,8 +6,9 @@
 #
 # Runs a receiver of callbacks, hands the work over and ends when its result has come. In an application the two halves
 # are apart: a controller receives, a job hands over. Prints the callback; exit code 0: joined, 1: not.
-# Environment: MERGER_FUNCTION, CALLBACK_SECRET (the name of the secret), optionally CALLBACK_URL (where the receiver is
-# seen from outside; its host must be on the merger's allow-list) and CALLBACK_PORT; and what aws.rb reads.
+# Environment: MERGER_FUNCTION, CALLBACK_SECRET (the name of the secret), CALLBACK_URL (where the receiver is seen from
+# outside; its host must be on the merger's allow-list; not needed with the local cloud), optionally CALLBACK_PORT, and
+# what aws.rb reads.
 
 require "securerandom"
 require "set"
@@ -62,12 +63,22 @@ def hand_over(input_videos, bucket, key, callback_url, process_uuid)
   raise Aws::Requests::Refused, response.body unless response.is_a?(Net::HTTPAccepted)
 end
 
+# Where the receiver is called. The local cloud reaches this machine, AWS does not.
+def callback_url(port)
+  ENV.fetch("CALLBACK_URL") do
+    local = ENV.fetch("AWS_ENDPOINT_URL", "").start_with?("http://127.0.0.1:")
+    abort("CALLBACK_URL is not set: AWS can't call this machine back, so say where it is seen from outside.") unless local
+    "http://127.0.0.1:#{port}/callbacks/videos"
+  end
+end
+
 bucket, key, *input_videos = ARGV
+port = ENV.fetch("CALLBACK_PORT", "0").to_i
+callback_url(port) # before anything is asked of AWS
 asked = { SecretId: ENV.fetch("CALLBACK_SECRET") }
 secret = Aws::Requests.call(:secrets, "secretsmanager.GetSecretValue", asked, version: "1.1").fetch("SecretString")
-receiver = Receiver.new(ENV.fetch("CALLBACK_PORT", "0").to_i, secret)
-callback_url = ENV.fetch("CALLBACK_URL", "http://127.0.0.1:#{receiver.port}/callbacks/videos")
-hand_over(input_videos, bucket, key, callback_url, SecureRandom.uuid)
+receiver = Receiver.new(port, secret)
+hand_over(input_videos, bucket, key, callback_url(receiver.port), SecureRandom.uuid)
 callback = receiver.next_callback
 receiver.close
 puts JSON.pretty_generate(callback)

@@ -5,47 +5,24 @@ from __future__ import annotations
 import ast
 import json
 import re
-import shutil
-import subprocess
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import botocore.session
 import pytest
-from pydantic import BaseModel
 
-from stacks.settings import Api, Bucket, EnvironmentSettings, ProviderOptions, Tables
+from stacks.settings import SettingsError, read_settings
 from tests.unit.docs.pages import CHECKOUT, table
+from tests.unit.docs.policies import NOT_OPERATIONS, POLICIES, actions, missing, needs, statements
+from tests.unit.media.clips import make_clip
+from video_production.cli.spending import buying_nodes
+from video_production.pipelines.validation import load_valid_document, resolve
 from video_production.settings import EVENT_SOURCE, Names
 
 EXAMPLES = CHECKOUT / "examples" / "integration"
 DEVELOPMENT = Names("development")
-_MODELS = {"states": "stepfunctions", "execute-api": ""}
+_MODELS = {"states": "stepfunctions", "servicequotas": "service-quotas", "execute-api": ""}
 """Names of services in policies that differ from those of their models; execute-api has none."""
-_NOT_OPERATIONS = {
-    "lambda:InvokeFunction": "Invoke",
-    "s3:ListBucket": "ListObjectsV2",
-    "dynamodb:ConditionCheckItem": "TransactWriteItems",
-    "execute-api:Invoke": "",
-}
-"""Actions that are not named like the operation that they permit. Source: Service Authorization Reference."""
-
-
-def _policies() -> dict[str, dict[str, Any]]:
-    page = (CHECKOUT / "docs" / "permissions.md").read_text("utf-8")
-    found = re.findall(r"<!-- policy: (\w+) -->\n```json\n(.*?)```", page, re.DOTALL)
-    assert len(found) == page.count('"Version"')
-    return {name: json.loads(text) for name, text in found}
-
-
-POLICIES = _policies()
-
-
-def _actions(policy: dict[str, Any]) -> Iterator[str]:
-    for statement in policy["Statement"]:
-        yield from [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
 
 
 @cache
@@ -55,9 +32,9 @@ def _operations(service: str) -> frozenset[str]:
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_every_action_of_a_policy_exists(name: str) -> None:
-    for action in _actions(POLICIES[name]):
+    for action in actions(POLICIES[name]):
         service, _, operation = action.partition(":")
-        operation, model = _NOT_OPERATIONS.get(action, operation), _MODELS.get(service, service)
+        operation, model = NOT_OPERATIONS.get(action, operation), _MODELS.get(service, service)
         assert not model or operation in _operations(model), action
 
 
@@ -66,20 +43,56 @@ def test_the_policies_name_what_the_stack_makes() -> None:
     text = json.dumps(POLICIES["caller"])
     for name in (names.function("merger"), names.callback_secret, names.pipeline_machine, names.nodes_table):
         assert name in text
-    assert not [action for action in _actions(POLICIES["caller"]) if re.search(r"Put|Update|Delete(?!Message)", action)]
+    tables = [action for action in actions(POLICIES["caller"]) if action.startswith("dynamodb:")]
+    assert tables == ["dynamodb:GetItem", "dynamodb:Query"]
+
+
+@pytest.mark.parametrize("key", ["takes/t1/a1/voice.mp3", "lesson/assets/s/0123.mp4", "lesson/nodes/film/p1/film.mp4"])
+def test_callers_bring_clips_to_a_place_of_their_own(key: str) -> None:
+    for name, allowed in (("clips/part.mp4", True), (key, False)):
+        upload = {"Bucket": "jiki-videos-production", "Key": name}
+        for operation in ("PutObject", "CreateMultipartUpload", "UploadPart", "AbortMultipartUpload"):
+            assert (not missing(statements("caller"), needs("s3", operation, upload))) == allowed, (operation, name)
+
+
+def test_callers_are_told_when_nothing_is_there_yet() -> None:
+    """S3 answers 403 instead of 404 to those who may not list the bucket."""
+    look = {"Bucket": "jiki-videos-production", "Key": "whole.mp4"}
+    assert missing(statements("caller"), needs("s3", "HeadObject", look)) == []
+
+
+def test_callers_may_do_what_the_examples_do() -> None:
+    called = set().union(*(_calls(file) for file in EXAMPLES.glob("python/*.py")))
+    text = "".join(file.read_text("utf-8") for file in EXAMPLES.glob("ruby/*.rb"))
+    called |= set(re.findall(r'"\w+\.([A-Z]\w+)"', text))
+    assert called == {
+        "Invoke",
+        "GetSecretValue",
+        "StartExecution",
+        "GetItem",
+        "Query",
+        "ReceiveMessage",
+        "DeleteMessage",
+    }
+    assert called <= {_permitted(action) for action in actions(POLICIES["caller"])}
+
+
+def _permitted(action: str) -> str:
+    return NOT_OPERATIONS.get(action, action.partition(":")[2])
 
 
 def test_operators_may_do_what_the_command_line_does() -> None:
     """Every call of a client in the part of the command line that works on AWS has its action."""
-    permitted = {_NOT_OPERATIONS.get(action, action.partition(":")[2]) for action in _actions(POLICIES["operator"])}
-    called = set().union(*(_calls(file) for file in (CHECKOUT / "video_production" / "cli" / "aws").glob("*.py")))
+    permitted = {_permitted(action) for action in actions(POLICIES["operator"])}
+    folder = CHECKOUT / "video_production" / "cli" / "aws"
+    called = set().union(*(_calls(file, frozenset(("query", "scan"))) for file in folder.glob("*.py")))
     assert {"DescribeStacks", "GetFunctionConfiguration", "PutSecretValue"} <= called
     assert called - _OTHERWISE_NAMED.keys() <= permitted
-    assert {_OTHERWISE_NAMED[name] for name in called & _OTHERWISE_NAMED.keys()} <= set(_actions(POLICIES["operator"]))
+    assert {_OTHERWISE_NAMED[name] for name in called & _OTHERWISE_NAMED.keys()} <= set(actions(POLICIES["operator"]))
 
 
-def _calls(file: Path) -> set[str]:
-    """Operations of AWS that a file names, as methods or as paginators."""
+def _calls(file: Path, ours: frozenset[str] = frozenset()) -> set[str]:
+    """Operations of AWS that a file names, as methods or as paginators. `ours` are called like operations."""
     known = {_snake(name): name for service in _SERVICES for name in _operations(service)}
     nodes = list(ast.walk(ast.parse(file.read_text("utf-8"))))
     methods = {node.func.attr for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)}
@@ -91,13 +104,23 @@ def _calls(file: Path) -> set[str]:
         and node.func.attr == "get_paginator"
         and isinstance(node.args[0], ast.Constant)
     }
-    return {known[name] for name in (methods - _OURS) | paginators if name in known}
+    return {known[name] for name in (methods - ours) | paginators if name in known}
 
 
-_SERVICES = ("cloudformation", "cloudwatch", "lambda", "logs", "s3", "secretsmanager", "sns", "sqs", "sts")
+_SERVICES = (
+    "cloudformation",
+    "cloudwatch",
+    "dynamodb",
+    "lambda",
+    "logs",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "stepfunctions",
+    "sts",
+)
 _OTHERWISE_NAMED = {"HeadBucket": "s3:ListBucket", "CreateMultipartUpload": "s3:PutObject"}
-_OURS = {"invoke", "list"}
-"""Methods of our own that are called like operations."""
 
 
 def _snake(name: str) -> str:
@@ -141,48 +164,27 @@ def test_the_environments_are_those_of_the_settings() -> None:
         assert told["tables when the stack is destroyed"][name].startswith("kept" if kept else "deleted")
 
 
-def test_every_setting_is_told_with_its_default() -> None:
-    rows = {what: (default, means) for what, default, means in table("deploy.md", "| setting | default | |")}
-    told = {name for what in rows for name in what.split(", ")}
-    settings = {name for name in EnvironmentSettings.model_fields if name != "environment"}
-    assert {name.partition(".")[0] for name in told} == settings
-    sections: dict[str, type[BaseModel]] = {
-        "bucket": Bucket,
-        "api": Api,
-        "tables": Tables,
-        "providers.elevenlabs": ProviderOptions,
-    }
-    for section, model in sections.items():
-        named = set(re.findall(r"\w+", rows[section][1]))
-        assert model.model_fields.keys() - {"base_url"} <= named, section
-    for name in ("architecture", "stale_after_seconds", "daily_spend_alarm_usd"):
-        assert rows[name][0] == str(EnvironmentSettings.model_fields[name].default), name
-
-
 def test_the_pages_name_the_source_of_events() -> None:
     assert f"`{EVENT_SOURCE}`" in (CHECKOUT / "docs" / "integration.md").read_text("utf-8")
 
 
-@pytest.mark.skipif(shutil.which("ruby") is None, reason="Ruby is not installed")
-def test_the_ruby_of_the_page_is_ruby(tmp_path: Path) -> None:
-    page = (CHECKOUT / "docs" / "integration.md").read_text("utf-8")
-    [snippet] = re.findall(r"```ruby\n(.*?)```", page, re.DOTALL)
-    (tmp_path / "snippet.rb").write_text(snippet)
-    checked = subprocess.run(["ruby", "-wc", tmp_path / "snippet.rb"], capture_output=True, text=True, check=False)
-    assert checked.stdout == "Syntax OK\n", checked.stderr
+def test_the_lesson_of_the_load_test_is_valid_and_buys_nothing(tmp_path: Path) -> None:
+    page = (CHECKOUT / "docs" / "scaling.md").read_text("utf-8")
+    [document] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "load.yaml").write_text(document.replace("NUMBER", "1"))
+    make_clip(tmp_path / "recording.mp4", seconds=0.2)
+    nodes = resolve(load_valid_document(tmp_path / "load.yaml"), tmp_path)
+    assert len(nodes) == 2
+    assert buying_nodes(nodes) == []
 
 
-@pytest.mark.skipif(shutil.which("ruby") is None, reason="Ruby is not installed")
-def test_the_options_for_rubys_sdk_exist() -> None:
-    """Every client of the SDK takes them; the core gem brings the one of STS along."""
-    page = (CHECKOUT / "docs" / "integration.md").read_text("utf-8")
-    options = re.findall(r"`((?:http_read_timeout|retry_limit): \d+)`", page)
-    assert len(options) == 2
-    program = f"""
-require "aws-sdk-core"
-known = {{ region: "us-east-1", credentials: Aws::Credentials.new("a", "b") }}
-config = Aws::STS::Client.new(**known, {", ".join(options)}).config
-puts [config.http_read_timeout, config.retry_limit].inspect
-"""
-    done = subprocess.run(["ruby", "-e", program], capture_output=True, text=True, check=False)
-    assert done.stdout == "[960, 0]\n", done.stderr
+def test_a_stand_in_can_be_set_as_the_page_says() -> None:
+    environments = json.loads((CHECKOUT / "cdk.json").read_text("utf-8"))["context"]["environments"]
+    page = (CHECKOUT / "docs" / "scaling.md").read_text("utf-8")
+    [given] = re.findall(r'`"elevenlabs": (\{"mode": "draft".*?\})`', page)
+    options = json.loads(given)
+    for changes in ({"base_url": ""}, {"base_url": "http://stand-in.example.com"}):
+        with pytest.raises(SettingsError, match="base_url"):
+            read_settings(environments, "staging", {"providers": {"elevenlabs": {**options, **changes}}})
+    settings = read_settings(environments, "staging", {"providers": {"elevenlabs": options}})
+    assert settings.provider("elevenlabs").mode == "draft"

@@ -271,6 +271,8 @@ def test_a_node_without_an_id_is_named_by_its_place(lesson: Data, problems: Prob
         ({"config": {"storage": {"bukket": "x"}}}, ["config.storage.bukket: 'bukket' is not a key of 'config.storage'; did you mean 'bucket'?"]),
         ({"config": {"storage": {"bucket": "s3://x"}}}, ["config.storage.bucket: 's3://x' can't be a bucket: 3 to 63 lower-case letters, digits, '.' or '-'. Write the name alone."]),
         ({"config": {"storage": {"prefix": "/a"}}}, ["config.storage.prefix: '/a' can't be a prefix. Write folders with single slashes between them, such as 'lessons/'."]),
+        ({"config": {"storage": {"prefix": "takes/mine"}}}, ["config.storage.prefix: 'takes/mine' can't be a prefix: 'takes/' holds what was bought. Choose another folder."]),
+        ({"id": "takes"}, ["id: 'takes' can't be a pipeline's id: that folder holds what was bought. Choose another one."]),
         ({"config": {"storage": {"prefix": "a/../b"}}}, ["config.storage.prefix: 'a/../b' can't be a prefix. Write folders with single slashes between them, such as 'lessons/'."]),
         ({"uuid": "x"}, ["The document has both an 'id' and another 'uuid', which mean the same. Keep one of them."]),
     ],

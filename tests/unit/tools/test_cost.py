@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.docs.pages import CHECKOUT
+from tools.cost import __main__ as command
 from tools.cost.estimate import HIGH, LOW, Prices, function_usd, lesson_lines, merge_usd, wait_usd
 from tools.cost.page import Measured, pages
 from tools.cost.stack import read_template
@@ -67,7 +70,7 @@ def test_every_price_is_marked_and_used() -> None:
 
 def test_the_pages_follow_from_what_was_measured() -> None:
     stale = [path.name for path, text in pages(MEASURED, PRICES).items() if path.read_text("utf-8") != text]
-    assert stale == [], "run make cost"
+    assert stale == [], "run make cost-docs"
 
 
 def test_alarms_are_counted_by_the_metrics_that_they_look_at() -> None:
@@ -78,3 +81,52 @@ def test_alarms_are_counted_by_the_metrics_that_they_look_at() -> None:
     }
     size = read_template({"Resources": {"One": one, "Share": share}})
     assert (size.alarms, size.alarm_metrics, size.secrets) == (2, 3, 0)
+
+
+# The command
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was kept, by name: nothing is measured and nothing reaches the checkout. The machine is quiet."""
+    written: list[str] = []
+    monkeypatch.setattr(command, "_measure", lambda: MEASURED)
+    monkeypatch.setattr(Measured, "save", lambda _: written.append("cost.json"))
+    monkeypatch.setattr(command, "_stale", lambda *_: {CHECKOUT / "docs" / "cost.md": "text"})
+    monkeypatch.setattr(Path, "write_text", lambda path, *_: written.append(path.name))
+    busy(monkeypatch, 0.1)
+    return written
+
+
+def busy(monkeypatch: pytest.MonkeyPatch, load: float) -> None:
+    """A load for each of this machine's cores."""
+    monkeypatch.setattr(command.os, "getloadavg", lambda: (load * (os.cpu_count() or 1), 0.0, 0.0))
+
+
+def test_the_tables_are_printed_and_nothing_is_written(kept: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main([]) == 0
+    printed = capsys.readouterr().out
+    for heading in ("### One lesson", "### One environment", "### By volume", "| lessons a second |"):
+        assert heading in printed
+    assert kept == []
+
+
+def test_the_pages_are_written_when_that_is_asked_for(kept: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--write"]) == 0
+    assert kept == ["cost.json", "cost.md"]
+    assert capsys.readouterr().out.splitlines()[-2:] == ["wrote benchmarks/results/cost.json", "wrote docs/cost.md"]
+
+
+def test_a_busy_machine_writes_nothing_unless_it_must(
+    kept: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    busy(monkeypatch, 0.6)
+    assert command.main(["--write"]) == 1
+    assert kept == []
+    assert "Nothing was measured or written" in capsys.readouterr().err
+    assert command.main([]) == 0  # to look is allowed, with a word
+    assert capsys.readouterr().err == (
+        "This machine is busy (a load of 0.6 for each core), so durations come out too long.\n"
+    )
+    assert command.main(["--write", "--force"]) == 0
+    assert kept == ["cost.json", "cost.md"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -18,6 +20,8 @@ from video_production.settings import Names
 
 __all__ = ["Connection", "Identity", "connect", "deploy_command", "sign_in"]
 
+_SETTINGS = Path(__file__).resolve().parents[3] / "cdk.json"
+"""Where the checkout says what region an environment is deployed to; not there when the package is installed alone."""
 _GONE = ("DELETE_IN_PROGRESS", "DELETE_COMPLETE")
 _NEVER_THERE = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "ROLLBACK_IN_PROGRESS", "REVIEW_IN_PROGRESS")
 _LAMBDA_LIMIT = 960
@@ -95,14 +99,24 @@ def sign_in(environment: str, session: Any = None) -> Identity:
     with told():
         session = session or boto3.Session()
         region = os.environ.get("AWS_REGION") or session.region_name  # boto3 reads AWS_DEFAULT_REGION alone
+        region_from = "" if region else _SETTINGS.name
+        region = region or _region_of_checkout(environment)
         if not region:
             raise OperatorError(NO_REGION)
         if session.get_credentials() is None:
             raise OperatorError(NO_CREDENTIALS)
-        nowhere = Identity(session, Place(environment, region), "")
-        caller = nowhere.client("sts").get_caller_identity()
+        place = Place(environment, region, region_from=region_from)
+        caller = Identity(session, place, "").client("sts").get_caller_identity()
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-    return Identity(session, Place(environment, region, caller["Account"], endpoint), caller["Arn"])
+    return Identity(session, replace(place, account=caller["Account"], endpoint=endpoint), caller["Arn"])
+
+
+def _region_of_checkout(environment: str) -> str:
+    """The region that `cdk.json` deploys an environment to; empty where it does not say."""
+    try:
+        return str(json.loads(_SETTINGS.read_text("utf-8"))["context"]["environments"][environment]["region"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def connect(environment: str, session: Any = None) -> Connection:

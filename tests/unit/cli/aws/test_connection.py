@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tests.unit.cli.aws.conftest import ENVIRONMENT, NAMES, Deployed, Shell
 from tests.unit.graphs import node, write
+from video_production.cli.aws import connection
 
 STATUS = ("status", *ENVIRONMENT)
 DEPLOY = "./cdk deploy -c environment=development"
@@ -28,12 +30,37 @@ def test_no_credentials(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_no_region(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("settings", [None, "{", "{}", '{"context": {"environments": {"development": null}}}'])
+def test_no_region(shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: str | None) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setattr(connection, "_SETTINGS", tmp_path / "cdk.json")
+    if settings is not None:
+        (tmp_path / "cdk.json").write_text(settings)
     assert shell.error(*STATUS) == (
         "No AWS region is set. Set AWS_REGION to the one that the environment was deployed to, or region in your AWS "
         "profile."
     )
+
+
+def test_the_checkout_knows_the_region_where_nobody_chose_one(
+    shell: Shell, deployed: Deployed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert json.loads(connection._SETTINGS.read_text())["context"]["environments"]["development"]["region"]
+    settings = {"context": {"environments": {"development": {"region": "us-east-1"}}}}
+    monkeypatch.setattr(connection, "_SETTINGS", tmp_path / "cdk.json")
+    (tmp_path / "cdk.json").write_text(json.dumps(settings))
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    write(deployed.nodes, [node("film", "merge-videos")])
+    code, out, _ = shell.run("status", "lesson", *ENVIRONMENT)
+    assert (code, out.partition(" · answered")[0]) == (
+        0,
+        "development · us-east-1 (from cdk.json) · account 123456789012",
+    )
+
+
+def test_a_chosen_region_comes_before_that_of_the_checkout(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert "in account 123456789012, eu-west-1." in shell.error(*STATUS)
 
 
 def test_a_profile_that_does_not_exist(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
