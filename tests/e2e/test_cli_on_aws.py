@@ -148,6 +148,20 @@ def test_it_is_looked_at_from_there(finished: tuple[AwsDesk, list[str]]) -> None
     assert re.fullmatch(r" draft  completed  \d{4}-\d\d-\d\d \d\d:\d\d  Lab", lines[1])
 
 
+def test_a_node_is_made_again_by_the_id_of_its_pipeline(finished: tuple[AwsDesk, list[str]], tmp_path: Path) -> None:
+    lab = Lab(tmp_path, name="again")
+    desk = AwsDesk(lab, finished[0].cloud)
+    lab.write_lesson(script="Words that are said again.")
+    (lab.folder / "clip.mp4").write_bytes((lab.folder / "clip.mp4").read_bytes()[:600])  # looks like a video, is none
+    code, _, _ = desk.run("produce", DOCUMENT)
+    assert code == 2
+    code, lines, err = desk.run("retry", "again", "film")
+    assert (code, err) == (2, "")
+    assert any("film" in line for line in lines)
+    code, _, err = desk.run("retry", "never", "film")
+    assert (code, err.startswith("There is no pipeline 'never'")) == (1, True)
+
+
 def test_another_bucket_is_refused_before_anything_is_written(finished: tuple[AwsDesk, list[str]]) -> None:
     desk, _ = finished
     other = desk.lab.root / "lesson" / "other.json"
