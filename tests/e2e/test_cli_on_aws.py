@@ -16,8 +16,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
 from local_cloud.handle import CloudHandle
 from tests.e2e.aws_environment import BUCKET, pretend, variables
@@ -271,6 +273,7 @@ def test_a_cancelled_run_ends_for_whoever_watches(
     lab = Lab(tmp_path, name="stopped")
     lab.write_lesson(script="This one is stopped while it is made.")
     desk = AwsDesk(lab, cloud)
+    _faults(cloud, {"on": "flows.check", "delay": 6})  # so that it can't be done before it is cancelled
     process = desk.start("produce", DOCUMENT, "--json", *ENVIRONMENT)
     assert process.stdout is not None
     for line in process.stdout:
@@ -284,3 +287,9 @@ def test_a_cancelled_run_ends_for_whoever_watches(
     rest, _ = process.communicate(timeout=90)
     last = json.loads(rest.splitlines()[-1])
     assert (process.returncode, last["status"], last["environment"]) == (3, "cancelled", "development")
+    _faults(cloud)
+
+
+def _faults(cloud: CloudHandle, *rules: dict[str, Any]) -> None:
+    url = f"{cloud.endpoints.stand_ins['elevenlabs']}/stand-in/faults"
+    assert requests.post(url, json=list(rules), timeout=10).ok
