@@ -88,26 +88,29 @@ def _pipelines(signals: Signals) -> Row:
     ]
 
 
+def _of_providers(signals: Signals, **words: str) -> list[cloudwatch.IMetric]:
+    """Business metrics, each with the words that follow the provider's name in its label; provider by provider."""
+    return [
+        signals.business(metric, label=f"{provider}: {label}", provider=provider)
+        for provider in PROVIDERS
+        for metric, label in words.items()
+    ]
+
+
 def _providers(signals: Signals) -> Row:
-    requests = [
-        metric
-        for provider in PROVIDERS
-        for metric in (
-            signals.business("ProviderCalls", label=f"{provider}: requests", provider=provider),
-            signals.business("ProviderErrors", label=f"{provider}: 5xx or no answer", provider=provider),
-            signals.business("RateLimited", label=f"{provider}: 429", provider=provider),
-        )
-    ]
+    requests = _of_providers(
+        signals,
+        ProviderCalls="requests",
+        ProviderErrors="5xx or no answer",
+        RateLimited="429",
+    )
     latency = [signals.each("ProviderLatency", "operation", "p90", provider=provider) for provider in PROVIDERS]
-    following = [
-        metric
-        for provider in PROVIDERS
-        for metric in (
-            signals.business("Polls", label=f"{provider}: polls", provider=provider),
-            signals.business("WebhooksReceived", label=f"{provider}: webhooks", provider=provider),
-            signals.business("WebhooksRejected", label=f"{provider}: webhooks rejected", provider=provider),
-        )
-    ]
+    following = _of_providers(
+        signals,
+        Polls="polls",
+        WebhooksReceived="webhooks",
+        WebhooksRejected="webhooks rejected",
+    )
     return [
         _lines("Provider requests, errors and 429s", requests, "requests"),
         _lines("Provider latency, p90", latency, "ms"),
@@ -117,22 +120,16 @@ def _providers(signals: Signals) -> Row:
 
 def _money(signals: Signals, daily_spend_usd: float) -> Row:
     spend = [signals.business("SpendUSD", label=provider, provider=provider) for provider in PROVIDERS]
-    refusals = [
-        metric
-        for provider in PROVIDERS
-        for metric in (
-            signals.business("AccountRefusals", label=f"{provider}: account or key", provider=provider),
-            signals.business("ProviderRefusals", label=f"{provider}: all refusals", provider=provider),
-        )
-    ]
-    undecided = [
-        metric
-        for provider in PROVIDERS
-        for metric in (
-            signals.business("MayHaveBeenPaid", label=f"{provider}: may have been paid", provider=provider),
-            signals.business("OrphanPaidJobs", label=f"{provider}: paid, not awaited", provider=provider),
-        )
-    ]
+    refusals = _of_providers(
+        signals,
+        AccountRefusals="account or key",
+        ProviderRefusals="all refusals",
+    )
+    undecided = _of_providers(
+        signals,
+        MayHaveBeenPaid="may have been paid",
+        OrphanPaidJobs="paid, not awaited",
+    )
     return [
         _lines("Spend per day", spend, "US$", alarm_at=daily_spend_usd, start="-P7D", period=DAY, stacked=True),
         _lines("Paid requests refused", refusals, "requests"),

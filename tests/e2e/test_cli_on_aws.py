@@ -16,8 +16,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
 from local_cloud.handle import CloudHandle
 from tests.e2e.aws_environment import BUCKET, pretend, variables
@@ -148,6 +150,20 @@ def test_it_is_looked_at_from_there(finished: tuple[AwsDesk, list[str]]) -> None
     assert re.fullmatch(r" draft  completed  \d{4}-\d\d-\d\d \d\d:\d\d  Lab", lines[1])
 
 
+def test_a_node_is_made_again_by_the_id_of_its_pipeline(finished: tuple[AwsDesk, list[str]], tmp_path: Path) -> None:
+    lab = Lab(tmp_path, name="again")
+    desk = AwsDesk(lab, finished[0].cloud)
+    lab.write_lesson(script="Words that are said again.")
+    (lab.folder / "clip.mp4").write_bytes((lab.folder / "clip.mp4").read_bytes()[:600])  # looks like a video, is none
+    code, _, _ = desk.run("produce", DOCUMENT)
+    assert code == 2
+    code, lines, err = desk.run("retry", "again", "film")
+    assert (code, err) == (2, "")
+    assert any("film" in line for line in lines)
+    code, _, err = desk.run("retry", "never", "film")
+    assert (code, err.startswith("There is no pipeline 'never'")) == (1, True)
+
+
 def test_another_bucket_is_refused_before_anything_is_written(finished: tuple[AwsDesk, list[str]]) -> None:
     desk, _ = finished
     other = desk.lab.root / "lesson" / "other.json"
@@ -257,6 +273,7 @@ def test_a_cancelled_run_ends_for_whoever_watches(
     lab = Lab(tmp_path, name="stopped")
     lab.write_lesson(script="This one is stopped while it is made.")
     desk = AwsDesk(lab, cloud)
+    _faults(cloud, {"on": "flows.check", "delay": 6})  # so that it can't be done before it is cancelled
     process = desk.start("produce", DOCUMENT, "--json", *ENVIRONMENT)
     assert process.stdout is not None
     for line in process.stdout:
@@ -270,3 +287,9 @@ def test_a_cancelled_run_ends_for_whoever_watches(
     rest, _ = process.communicate(timeout=90)
     last = json.loads(rest.splitlines()[-1])
     assert (process.returncode, last["status"], last["environment"]) == (3, "cancelled", "development")
+    _faults(cloud)
+
+
+def _faults(cloud: CloudHandle, *rules: dict[str, Any]) -> None:
+    url = f"{cloud.endpoints.stand_ins['elevenlabs']}/stand-in/faults"
+    assert requests.post(url, json=list(rules), timeout=10).ok

@@ -27,7 +27,8 @@ def _accepted(lab: Lab) -> bool:
 
 
 def _collecting(lab: Lab) -> bool:
-    return any(path.is_file() for path in (lab.home / "s3" / "jiki-videos-local" / "takes").rglob("*"))
+    files = (path for path in (lab.home / "s3" / "jiki-videos-local" / "takes").rglob("*") if path.is_file())
+    return any(path.name != "request.json" for path in files)  # what was asked for is stored before anything is sent
 
 
 def _merging(lab: Lab) -> bool:

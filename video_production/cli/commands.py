@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from video_production.cli import files, operations
-from video_production.cli.options import EITHER, PATH, as_document, document_id, environment, pipeline_id, prudent
+from video_production.cli.options import EITHER, PATH, as_document, environment, pipeline_id, prudent
 from video_production.cli.telling import FAILED, INTERRUPTED, INVALID, STOPPED, tell
 from video_production.cli.words import quoted
 from video_production.errors import RequestError, VideoProductionError
@@ -245,17 +245,18 @@ def _event(file: Any) -> str:
 
 
 @cli.command()
-@click.argument("document", type=PATH)
+@click.argument("document", metavar=EITHER)
 @click.argument("node")
 @environment()
 @click.option("--yes", is_flag=True, help="Agree to what is bought from real providers; else one is asked.")
 @click.option("--no-download", is_flag=True, help="Leave the video on AWS; the last line is its s3:// URL.")
 @click.option("--json", "as_json", is_flag=True, help="Print every event as one line of JSON.")
-def retry(document: Path, node: str, environment: str | None, yes: bool, no_download: bool, as_json: bool) -> int:
+def retry(document: str, node: str, environment: str | None, yes: bool, no_download: bool, as_json: bool) -> int:
     """Make a failed NODE of DOCUMENT again.
 
     Then everything that waits for it is made. Where the provider may have charged for the failed try, this pays again;
-    `produce` alone never does.
+    `produce` alone never does. A PIPELINE is known by its id where it was published, with --environment; without its
+    document the video stays on AWS.
     """
     from video_production.cli.producing import retry as make
 
@@ -264,8 +265,13 @@ def retry(document: Path, node: str, environment: str | None, yes: bool, no_down
     agree = prudent(yes=yes, as_json=as_json)
 
     def events() -> Any:
-        name = document_id(document)
-        return make(document, name, node, environment=environment, agree=agree, download=not no_download)
+        name = pipeline_id(document)
+        path = Path(as_document(document))
+        known = path.is_file()
+        if not known and environment is None:
+            raise RequestError(f"There is no document '{document}'; on this machine retry needs the document.")
+        download = known and not no_download
+        return make(path, name, node, environment=environment, agree=agree, download=download)
 
     return tell(events, as_json)
 

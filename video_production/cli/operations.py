@@ -11,7 +11,7 @@ import click
 
 from video_production.cli.options import EITHER, environment, pipeline_id
 from video_production.cli.words import clock_time
-from video_production.errors import RequestError
+from video_production.errors import RequestError, VideoProductionError
 from video_production.settings import PROVIDERS, ROLES
 
 __all__ = ["COMMANDS"]
@@ -153,7 +153,7 @@ def doctor(environment: str | None, as_json: bool) -> int:
     A line begins with ✓ (well), ! (worth knowing, or not to be looked at with these credentials) or ✗ (broken); with
     one ✗ the exit code is 1.
     """
-    from video_production.cli.findings import lines, to_objects
+    from video_production.cli.findings import broken, lines, to_objects
 
     if environment is None:
         from video_production.cli.local_checks import examine
@@ -162,7 +162,12 @@ def doctor(environment: str | None, as_json: bool) -> int:
     else:
         from video_production.cli.aws.checks import examine_environment
 
-        banner, findings = examine_environment(environment)
+        try:
+            banner, findings = examine_environment(environment)
+        except VideoProductionError as error:
+            if not as_json:
+                raise
+            banner, findings = "", iter([broken("credentials", str(error))])
     seen = []
     if not as_json:
         click.echo(banner)

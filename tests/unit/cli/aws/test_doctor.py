@@ -196,6 +196,18 @@ def test_without_a_stack_the_rest_is_not_asked(shell: Shell) -> None:
     assert by_subject["stack"][0][1].startswith("There is no stack jiki-video-production-development in account ")
 
 
+def test_programs_get_json_even_where_nobody_can_be_asked(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    code, out, err = shell.run(*DOCTOR, "--json")
+    [finding] = json.loads(out)
+    assert (code, err) == (1, "")
+    assert (finding["state"], finding["subject"]) == ("broken", "credentials")
+    assert finding["words"].startswith("No AWS credentials were found.")
+    assert shell.error(*DOCTOR) == finding["words"]
+
+
 def test_a_failed_update_is_broken_and_nothing_is_made_there(shell: Shell, healthy: Deployed, tmp_path: Any) -> None:
     formation = healthy.client("cloudformation")
     [stack] = formation.describe_stacks(StackName=NAMES.stack)["Stacks"]
