@@ -204,9 +204,7 @@ def _install_node_modules(*, driver: bool = False) -> int:
     # npm finds Node.js by PATH, where the machine's own may come first.
     path = f"{node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     # In a company's network, npm's certificate may be known to the machine alone.
-    _run(
-        "installing the packages of Node.js", [*command, "--loglevel", "error"], PATH=path, NODE_USE_SYSTEM_CA="1"
-    )
+    _run("installing the packages of Node.js", [*command, "--loglevel", "error"], PATH=path, NODE_USE_SYSTEM_CA="1")
     for stamp in (".installed", ".driver") if driver else (".installed",):
         (ROOT / "node_modules" / stamp).write_text(_digest(NODE_LOCK))
     return 0
