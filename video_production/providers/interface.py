@@ -6,7 +6,7 @@ A provider module knows HTTP and the provider's words; it knows nothing of nodes
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -19,6 +19,7 @@ __all__ = [
     "GenerationRequest",
     "InputContent",
     "Made",
+    "OneRequest",
     "Price",
     "Progress",
     "Submission",
@@ -145,6 +146,21 @@ class GenerationProvider(Protocol):
         """Fill in every default that shapes the result; part of the fingerprint."""
         ...
 
+    def parts(self, request: GenerationRequest) -> tuple[GenerationRequest, ...]:
+        """What is bought one after another to make this: `(request,)` where one job makes it (see OneRequest).
+
+        The same request gives the same parts in the same order; each is bought, kept and reused on its own, so it holds
+        everything that shapes its own result and nothing else. Raises RequestError where it can't be cut.
+        """
+        ...
+
+    def assemble(self, parts: Sequence[Made], request: GenerationRequest, destination: Destination) -> Made:
+        """Join what was made of two parts or more, in order, and store it. The same parts give the same bytes.
+
+        Free, and repeatable. Raises MediaError (a part can't be read or does not fit), TransientError, OperatorError.
+        """
+        ...
+
     def way(self, request: GenerationRequest, refused_ways: tuple[str, ...] = ()) -> str:
         """Choose how to buy: the provider's word for one of its APIs, skipping those that refused themselves."""
         ...
@@ -164,3 +180,13 @@ class GenerationProvider(Protocol):
         ...
 
     def price(self, request: GenerationRequest) -> Price: ...
+
+
+class OneRequest:
+    """A base for providers that buy whatever is asked of them in one request."""
+
+    def parts(self, request: GenerationRequest) -> tuple[GenerationRequest, ...]:
+        return (request,)
+
+    def assemble(self, parts: Sequence[Made], request: GenerationRequest, destination: Destination) -> Made:
+        raise NotImplementedError(f"{type(self).__name__} buys everything in one request; there is nothing to join.")

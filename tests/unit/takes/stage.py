@@ -13,6 +13,7 @@ from video_production.providers.interface import (
     Attempt,
     GenerationRequest,
     Made,
+    OneRequest,
     Price,
     Progress,
     Submission,
@@ -29,7 +30,7 @@ LIFE = 300.0
 
 
 @dataclass
-class ObedientProvider:
+class ObedientProvider(OneRequest):
     """`answers` are what `submit` does next: a Submission to return or an error to raise."""
 
     answers: list[Any] = field(default_factory=list)

@@ -43,6 +43,7 @@ from video_production.providers.interface import (
     Attempt,
     GenerationRequest,
     Made,
+    OneRequest,
     Price,
     Progress,
     Submission,
@@ -70,7 +71,7 @@ _NO_SUCH_JOB = (402, 403, 404, 405)
 """Statuses of the job API after which a name may still be one of the history's: not a job, or no job API allowed."""
 
 
-class ElevenLabs:
+class ElevenLabs(OneRequest):
     """Buys voiceovers from ElevenLabs. `submit_budget` is the total time of one paid request in seconds.
 
     With `webhooks`, jobs ask for a webhook at their end; ElevenLabs refuses that while nobody is subscribed.
