@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -18,17 +18,23 @@ __all__ = [
     "ENVIRONMENTS",
     "EVENT_SOURCE",
     "INTERMEDIATE_TAG",
+    "LEDGER_INDEX",
     "LOCAL",
     "LOCAL_BUCKET",
     "OPEN_INDEX",
+    "POLL_LIMIT",
     "PROVIDERS",
+    "PROVIDER_FACTS",
     "ROLES",
     "FunctionSettings",
     "Mode",
     "Names",
+    "ProviderFacts",
     "ProviderSettings",
     "Role",
     "local_home",
+    "poller_of",
+    "submitter_of",
 ]
 
 ENVIRONMENTS = ("development", "staging", "production")
@@ -37,8 +43,6 @@ LOCAL = "local"
 LOCAL_BUCKET = "jiki-videos-local"
 """Where media go on a laptop when a document names no bucket."""
 
-PROVIDERS = ("elevenlabs",)
-"""The generation providers, each with a submitter, a poller, a secret and a queue."""
 EVENT_SOURCE = "jiki.video-production"
 """The source of every event that is published."""
 
@@ -46,11 +50,121 @@ ACTIVE_INDEX = "active"
 """The sparse index of the node table: pipelines under way, by `active` and `pipeline_id`."""
 OPEN_INDEX = "open"
 """The sparse index of the take table: paid jobs under way, by `open` (the provider) and `open_since` (Unix seconds)."""
+LEDGER_INDEX = "ledger"
+"""The sparse index of the take table: ledger records by `ledger_month` (such as "2026-11#live") and `at`."""
 
 INTERMEDIATE_TAG = ("jiki-video", "intermediate")
 """The tag of objects made on the way to a pipeline's final video; the bucket may let them expire."""
 
 Mode = Literal["live", "draft"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderFacts:
+    """What holds of a generation provider in every environment, unless its settings say otherwise. Times in seconds.
+
+    A provider has a submitter, a poller, a secret and a queue. Everything that is made per provider loops over
+    `PROVIDER_FACTS`; only its own module knows more.
+    """
+
+    name: str
+    """The documents' word."""
+    title: str
+    """What people read."""
+    node_type: str
+    makes: str
+    """What comes of a job, as in "sends a voiceover's one request"."""
+    base_url: str
+    """The live API. `{location}` is the setting of that name."""
+    webhooks: bool
+    """Whether the provider can send webhooks."""
+    concurrency: int
+    """Jobs under way at once that an account of the usual plan may have."""
+    deadline: float
+    """How old a job may get before its node stops waiting for it."""
+    first_poll: float = 10
+    growth: float = 0.1
+    """A job is asked about after `age × growth`, but never sooner than `first_poll` or later than `longest_poll`."""
+    longest_poll: float = 60
+    fastest_poll: float = 1
+    """The provider allows no shorter interval."""
+    submit_budget: float = 120
+    """Total time of one paid request."""
+    indexing_lag: float = 60
+    """How long after a request its result may still be missing from what `find` looks at."""
+    disk: int = 512
+    """MB of `/tmp` that its functions need for a result."""
+    options: tuple[str, ...] = ()
+    """Settings that only this provider has, read from `{NAME}_{OPTION}` into `ProviderSettings.options`."""
+
+
+_FACTS = (
+    ProviderFacts(
+        "elevenlabs",
+        "ElevenLabs",
+        "generate-voiceover",
+        makes="a voiceover",
+        base_url="https://api.elevenlabs.io",
+        webhooks=True,
+        concurrency=5,
+        deadline=30 * 60,
+        submit_budget=240,
+    ),
+    ProviderFacts(
+        "heygen",
+        "HeyGen",
+        "generate-talking-head",
+        makes="a talking head",
+        base_url="https://api.heygen.com",
+        webhooks=True,
+        concurrency=10,
+        deadline=2 * 60 * 60,
+        longest_poll=120,
+        indexing_lag=10,
+        disk=4096,
+    ),
+    ProviderFacts(
+        "veo3",
+        "veo3 (Veo 3.1)",
+        "generate-animation",
+        makes="an animation",
+        base_url="https://{location}-aiplatform.googleapis.com",
+        webhooks=False,
+        concurrency=10,
+        deadline=30 * 60,
+        indexing_lag=10 * 60,
+        disk=2048,
+        options=("project", "location", "bucket", "auth"),
+    ),
+    ProviderFacts(
+        "runway",
+        "Runway",
+        "generate-animation",
+        makes="an animation",
+        base_url="https://api.dev.runwayml.com",
+        webhooks=False,
+        concurrency=2,
+        deadline=60 * 60,
+        fastest_poll=5,
+        indexing_lag=10,
+        disk=2048,
+    ),
+)
+PROVIDER_FACTS = {facts.name: facts for facts in _FACTS}
+PROVIDERS = tuple(PROVIDER_FACTS)
+"""The generation providers, as documents name them."""
+POLL_LIMIT = 400
+"""Rounds of the node machine that no wait reaches: a round is 13 of the 25,000 events of an execution's history."""
+
+
+def submitter_of(provider: str) -> str:
+    """The role that sends a provider's paid requests."""
+    return f"{provider}_submitter"
+
+
+def poller_of(provider: str) -> str:
+    """The role that looks at a provider's jobs."""
+    return f"{provider}_poller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +183,19 @@ class Role:
         return f"functions.{self.name}.handler.handler"
 
 
+def _roles_of(facts: ProviderFacts) -> tuple[Role, Role]:
+    sends = f"sends {facts.makes}'s one request to {facts.title}, or follows the one that exists"
+    follows = f"follows {facts.makes} at {facts.title} one step; never sends"
+    return (
+        Role(submitter_of(facts.name), sends, 512, 300, facts.disk),
+        Role(poller_of(facts.name), follows, 512, 300, facts.disk),
+    )
+
+
 _ROLES = (
     Role("merger", "joins videos", 3008, 900, 10240, ffmpeg=True),
     Role("audio_mixer", "puts audio on a video or a still", 3008, 900, 10240, ffmpeg=True),
-    Role("elevenlabs_submitter", "sends a voiceover's one request, or follows the one that exists", 512, 300),
-    Role("elevenlabs_poller", "follows a voiceover one step; also asked by the provider's webhooks", 512, 150),
+    *(role for facts in _FACTS for role in _roles_of(facts)),
     Role("scheduler", "starts what is ready; writes failures down; publishes events", 512, 30),
     Role("sweeper", "every five minutes: has everything looked at that is under way", 512, 120),
     Role("webhook_receiver", "checks a provider's webhook and passes it on", 256, 15),
@@ -173,7 +295,9 @@ class ProviderSettings:
     secret: str
     account: str
     poll_interval: float
+    """How long a young job is left alone. Later it is asked about after `age × poll_growth`, up to `poll_longest`."""
     poll_limit: int
+    """Rounds of the node machine; a safety net, the deadline comes before it."""
     submit_budget: float
     """Total time of one paid request, enforced; the submitter does not start with less time remaining."""
     indexing_lag: float
@@ -184,6 +308,14 @@ class ProviderSettings:
     """The queue of jobs that the poller shall look at; empty where none is needed."""
     webhooks: bool = False
     """Whether jobs ask for a webhook at their end. A provider refuses such a job while nobody is subscribed."""
+    poll_growth: float = 0.0
+    poll_longest: float = 60.0
+    deadline: float = 1800.0
+    """How old a job may get before its node stops waiting for it; what comes later is kept all the same."""
+    max_jobs: int = 1
+    """Jobs that may be under way at this provider at once, all pipelines together."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """The settings that only this provider has, by the names of `ProviderFacts.options`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +338,8 @@ class FunctionSettings:
     """The queue of pipelines that the scheduler shall look at; empty where none is needed."""
     event_bus: str
     """Where events are published; empty: nowhere."""
+    monthly_budget_usd: float | None
+    """What all pipelines together may spend in a calendar month (UTC), in US dollars; None: no limit."""
     variables: Mapping[str, str]
 
     @classmethod
@@ -229,15 +363,16 @@ class FunctionSettings:
             callback_secret=given.get("CALLBACK_SECRET", names.callback_secret),
             scheduling_queue_url=given.get("SCHEDULING_QUEUE_URL", ""),
             event_bus=given.get("EVENT_BUS", ""),
+            monthly_budget_usd=float(given["MONTHLY_BUDGET_USD"]) if given.get("MONTHLY_BUDGET_USD") else None,
             variables=given,
         )
 
     def provider(self, name: str) -> ProviderSettings:
         """The settings of one provider, from `{NAME}_MODE`, `{NAME}_BASE_URL`, … with the live API as default."""
-        upper = name.upper()
+        upper, facts = name.upper(), PROVIDER_FACTS[name]
 
-        def read(key: str, default: str) -> str:
-            return self.variables.get(f"{upper}_{key}", default)
+        def read(key: str, default: object) -> str:
+            return self.variables.get(f"{upper}_{key}", str(default))
 
         mode, webhooks = read("MODE", "live"), read("WEBHOOKS", "off")
         if mode not in ("live", "draft"):
@@ -249,11 +384,18 @@ class FunctionSettings:
             base_url=read("BASE_URL", ""),
             secret=read("SECRET", Names(self.environment).secret(name)),
             account=read("ACCOUNT", "default"),
-            poll_interval=float(read("POLL_INTERVAL_SECONDS", "10")),
-            poll_limit=int(read("POLL_LIMIT", "60")),
-            submit_budget=float(read("SUBMIT_BUDGET_SECONDS", "240")),
-            indexing_lag=float(read("INDEXING_LAG_SECONDS", "60")),
-            webhook_secret=read("WEBHOOK_SECRET", Names(self.environment).webhook_secret(name)),
+            poll_interval=float(read("POLL_INTERVAL_SECONDS", facts.first_poll)),
+            poll_limit=int(read("POLL_LIMIT", POLL_LIMIT)),
+            submit_budget=float(read("SUBMIT_BUDGET_SECONDS", facts.submit_budget)),
+            indexing_lag=float(read("INDEXING_LAG_SECONDS", facts.indexing_lag)),
+            webhook_secret=read(
+                "WEBHOOK_SECRET", Names(self.environment).webhook_secret(name) if facts.webhooks else ""
+            ),
             queue_url=read("QUEUE_URL", ""),
             webhooks=webhooks == "on",
+            poll_growth=float(read("POLL_GROWTH", facts.growth)),
+            poll_longest=float(read("POLL_LONGEST_SECONDS", facts.longest_poll)),
+            deadline=float(read("DEADLINE_SECONDS", facts.deadline)),
+            max_jobs=int(read("MAX_JOBS", facts.concurrency)),
+            options={option: read(option.upper(), "") for option in facts.options},
         )
