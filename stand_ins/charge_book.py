@@ -15,21 +15,24 @@ __all__ = ["Charge", "ChargeBook"]
 class Charge:
     """One billed generation.
 
-    `at` is in Unix seconds; `kind` is the way it was bought ("tts", "timed", "flows"); `external_id` is the provider's
-    id of the result (a job's id, or a history item's); `characters` are those of the text sent, `credits` what the
-    provider counts for them; `usd` the price in US dollars.
+    `at` is in Unix seconds; `kind` is the way it was bought ("tts", "timed", "avatar"); `external_id` is the provider's
+    id of the result (a job's id, or a history item's); `quantity` in `unit` ("characters", "seconds") is what was
+    delivered, `credits` what the provider counts for it (0 where it counts money), `usd` the price in US dollars.
+    `request_sha256` is the hash of what the caller gave to be worked on: the text, the prompt, the sound file. `detail`
+    is what else tells two charges apart, such as the voice or the avatar.
     """
 
     at: float
     kind: str
     external_id: str
     request_id: str
-    characters: int
-    credits: int
+    quantity: float
+    unit: str
+    credits: float
     model: str
     usd: float
-    text_sha256: str
-    voice: str
+    request_sha256: str
+    detail: str
 
 
 class ChargeBook:

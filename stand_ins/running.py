@@ -35,14 +35,14 @@ class RunningStandIn:
         self.home = home
 
     @classmethod
-    def start(cls, home: Path, *arguments: str, module: str = "stand_ins.elevenlabs", port: int = 0) -> RunningStandIn:
-        """Start `module` with its state in `home` and wait until it serves.
+    def start(cls, home: Path, *arguments: str, provider: str = "elevenlabs", port: int = 0) -> RunningStandIn:
+        """Start the stand-in of `provider` with its state in `home` and wait until it serves.
 
         It stops when this process ends. `arguments` are passed on (`"--job-seconds", "0.1"`). Raises StandInFailed.
         """
         home = home.resolve()
         home.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", module, "--home", str(home), "--port", str(port)]
+        command = [sys.executable, "-m", f"stand_ins.{provider}", "--home", str(home), "--port", str(port)]
         with (home / LOG_NAME).open("ab") as log:
             process = subprocess.Popen(
                 [*command, "--parent", str(os.getpid()), *arguments],
@@ -76,12 +76,12 @@ class RunningStandIn:
         rows: list[dict[str, Any]] = self._control("GET", "requests")
         return rows
 
-    def set_balance(self, characters: int | None) -> None:
-        """Leave that many credits; None: without limit."""
-        self._control("POST", "balance", {"characters": characters})
+    def set_balance(self, amount: float | None) -> None:
+        """Leave that much to spend, in what the provider counts (credits, US dollars); None: without limit."""
+        self._control("POST", "balance", {"balance": amount})
 
     def change_plan(self, **fields: Any) -> None:
-        """Change `tier`, `flows`, `permissions`, `credit_limit` or `concurrency`."""
+        """Change what the account may do; the fields are those of the provider's `Plan`."""
         self._control("POST", "plan", fields)
 
     def stop(self) -> None:

@@ -42,7 +42,7 @@ class Account:
         self._lock = threading.Lock()
         self._in_flight = {True: 0, False: 0}
         rows = book.rows()
-        self._used = sum(row.credits for row in rows)
+        self._used = int(sum(row.credits for row in rows))
         self._charged = {row.external_id for row in rows}
         self.plan = Plan(**read_json(path, {}))
 
@@ -110,7 +110,7 @@ class Account:
                 return False
             self._book.append(charge)
             self._charged.add(charge.external_id)
-            self._used += charge.credits
+            self._used += int(charge.credits)
             return True
 
     @property

@@ -21,7 +21,7 @@ def control(workspace: Workspace, request: Request) -> Reply:
     """Answer one control request.
 
     GET `/stand-in` (who is this), `/book`, `/requests`, `/faults`, `/plan`; POST `/faults` (add a rule or a list),
-    `/balance` (`{"characters": n}`, null: without limit), `/plan` (fields of `Plan`); DELETE `/faults`.
+    `/balance` (`{"balance": n}`, null: without limit), `/plan` (fields of `Plan`); DELETE `/faults`.
     """
     try:
         return Reply.json(_answer(workspace, request))
@@ -47,8 +47,8 @@ def _answer(workspace: Workspace, request: Request) -> Any:
             workspace.faults.clear()
             return []
         case "POST", "/balance":
-            workspace.account.set_balance(content["characters"])
-            return {"characters": workspace.account.credits_left}
+            workspace.account.set_balance(content["balance"])
+            return {"balance": workspace.account.credits_left}
         case "GET", "/plan":
             return asdict(workspace.account.plan)
         case "POST", "/plan":

@@ -134,12 +134,13 @@ class Workspace:
                 kind=item.kind,
                 external_id=item.charge_id,
                 request_id=item.request_id,
-                characters=len(item.text),
+                quantity=len(item.text),
+                unit="characters",
                 credits=item.credits,
                 model=item.model,
                 usd=model.usd(item.text),
-                text_sha256=hashlib.sha256(item.text.encode()).hexdigest(),
-                voice=item.voice,
+                request_sha256=hashlib.sha256(item.text.encode()).hexdigest(),
+                detail=item.voice,
             )
         )
 

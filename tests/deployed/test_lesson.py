@@ -100,4 +100,4 @@ def test_machines_ran_the_published_versions(made: Made) -> None:
 def test_the_voice_was_bought_once(made: Made, site: Site) -> None:
     book = ChargeBook(site.cloud.home / "stand-ins" / "elevenlabs" / "charge_book.jsonl")
     said = hashlib.sha256(script_of(made.lesson.name).encode()).hexdigest()
-    assert len([charge for charge in book.rows() if charge.text_sha256 == said]) == 1
+    assert len([charge for charge in book.rows() if charge.request_sha256 == said]) == 1

@@ -145,7 +145,7 @@ class Lab:
     def charges_for(self, script: str) -> list[Charge]:
         """What the stand-in charged for one script."""
         digest = hashlib.sha256(script.encode()).hexdigest()
-        return [charge for charge in self.charges() if charge.text_sha256 == digest]
+        return [charge for charge in self.charges() if charge.request_sha256 == digest]
 
     def charges(self) -> list[Charge]:
         return ChargeBook(self.home / "stand-ins" / "elevenlabs" / "charge_book.jsonl").rows()

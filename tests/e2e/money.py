@@ -19,6 +19,6 @@ def check_money(lab: Lab) -> tuple[int, int, int]:
     unknown = sum(1 for seen in events.values() if not seen.intersection(_ENDS))
     book = len(lab.charges())
     assert known <= book <= known + unknown, f"known {known}, book {book}, unknown {unknown}"
-    charges = Counter((charge.text_sha256, charge.voice, charge.model) for charge in lab.charges())
+    charges = Counter((charge.request_sha256, charge.detail, charge.model) for charge in lab.charges())
     assert all(number <= 1 for number in charges.values()), charges
     return known, book, unknown

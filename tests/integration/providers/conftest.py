@@ -43,7 +43,7 @@ class StandIn:
 
     def charges_for(self, text: str) -> int:
         """How often this text was billed; texts are unique per test."""
-        return sum(row["characters"] == len(text) and row["text_sha256"] == _sha256(text) for row in self.book())
+        return sum(row["quantity"] == len(text) and row["request_sha256"] == _sha256(text) for row in self.book())
 
     def book(self) -> list[dict[str, Any]]:
         book: list[dict[str, Any]] = self._ask("GET", "book")

@@ -36,7 +36,7 @@ def test_a_job_goes_from_pending_over_generating_to_a_download(sdk: ElevenLabs, 
     assert audio.headers["content-type"] == "audio/mpeg"
     assert audio.content[:2] == b"\xff\xfb"
     (charge,) = charges_for(stand_in, answer.id)
-    assert (charge.kind, charge.characters, charge.model, charge.voice) == ("flows", len(text), "eleven_v3", RACHEL)
+    assert (charge.kind, charge.quantity, charge.model, charge.detail) == ("flows", len(text), "eleven_v3", RACHEL)
     assert charge.usd == pytest.approx(len(text) * 0.08 / 1000)
 
 

@@ -9,7 +9,7 @@ from stand_ins.charge_book import Charge, ChargeBook
 
 
 def charge(external_id: str) -> Charge:
-    return Charge(1.5, "flows", external_id, "r", 10, 5, "eleven_flash_v2_5", 0.0004, "0" * 64, "ü")
+    return Charge(1.5, "flows", external_id, "r", 10, "characters", 5, "eleven_flash_v2_5", 0.0004, "0" * 64, "ü")
 
 
 def test_rows_come_back_as_they_were_written_and_in_order(tmp_path: Path) -> None:
