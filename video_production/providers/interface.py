@@ -29,13 +29,17 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class InputContent:
-    """One input of a generation: its media type, content hash and, for text, the text itself."""
+    """One input of a generation: its media type, content hash and, for text, the text itself.
+
+    `duration` is in seconds, where it is known: that of a file which is not ours is measured when it is needed.
+    """
 
     type: MediaType
     sha256: str
     text: str | None = None
     bucket: str = ""
     s3_key: str = ""
+    duration: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,4 +56,5 @@ def kept_attempt(storage: Storage, take: Take) -> Attempt | None:
 
 def _input(content: InputContent) -> dict[str, Any]:
     fields = {"type": content.type, "sha256": content.sha256, "bucket": content.bucket, "s3_key": content.s3_key}
-    return fields | ({} if content.text is None else {"text": content.text})
+    known = {"text": content.text, "duration": content.duration}
+    return fields | {name: value for name, value in known.items() if value is not None}

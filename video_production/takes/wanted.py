@@ -67,4 +67,4 @@ def _input(node: Node, node_id: str, nodes: NodeTable, storage: Storage) -> Inpu
         raise Superseded(f"Input '{node_id}' of node {node.id} is being made anew.")
     output = source.output
     text = storage.read(output.bucket, output.s3_key).decode("utf-8-sig") if output.type == "text" else None
-    return InputContent(output.type, output.sha256, text, output.bucket, output.s3_key)
+    return InputContent(output.type, output.sha256, text, output.bucket, output.s3_key, output.duration)
