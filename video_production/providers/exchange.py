@@ -20,7 +20,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request. `into` takes the body of a good answer, of at most `limit` bytes; `follow` allows redirects."""
+    """A request that sends `body` as JSON, or the file `data`.
+
+    `into` takes the body of a good answer, of at most `limit` bytes; `follow` allows redirects.
+    """
 
     operation: str
     method: str
@@ -31,6 +34,7 @@ class Call:
     into: IO[bytes] | None
     limit: int
     follow: bool
+    data: IO[bytes] | None = None
 
 
 class InterruptedExchangeError(Exception):

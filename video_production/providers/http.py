@@ -2,7 +2,8 @@
 
     paid_request   one POST: fresh connection, no redirect, no retry of any library, a total time that is enforced.
                    Raises ProviderRefused (nothing was made) or ProviderAmbiguous (it may have been paid), nothing else.
-    free_request   one GET, repeated a few times where repeating may help. Raises ProviderUnreachable.
+    free_request   a request that costs nothing, repeated a few times where repeating may help: a look, a download, an
+                   upload, a cancellation. Raises ProviderUnreachable.
 
 What a failure means:
 
@@ -138,21 +139,25 @@ class ProviderHttp:
         *,
         explain: Explain,
         operation: str = "read",
+        method: str = "GET",
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        data: IO[bytes] | None = None,
         budget: float = 30.0,
         into: IO[bytes] | None = None,
         limit: int = 1 << 20,
         follow: bool = False,
     ) -> Answer:
-        """GET `url` and return the 2xx answer, repeating after 408, 425, 429, 5xx and broken connections.
+        """Ask for something free and return the 2xx answer, repeating after 408, 425, 429, 5xx and broken connections.
 
-        `budget` is the total time in seconds of all repetitions. With `into`, the body is streamed there, from the
-        start of the file at each repetition. `follow` allows redirects: never together with a key in `headers`.
+        What is sent is `body` as JSON, or the file `data`, from its start at each repetition. `budget` is the total
+        time in seconds of all repetitions. With `into`, the answer is streamed there, from the start of the file at
+        each repetition. `follow` allows redirects: never together with a key in `headers`.
         `operation` names the request in the metric of latencies.
         Raises ProviderUnreachable, with the provider's code and HTTP status where it answered.
         """
-        call = Call(operation, "GET", url, headers or {}, params, None, into, limit, follow)
+        call = Call(operation, method, url, headers or {}, params, body, into, limit, follow, data)
         deadline = self._clock() + budget
         pause = 0.5
         for attempts_left in range(FREE_ATTEMPTS - 1, -1, -1):
@@ -186,6 +191,8 @@ class ProviderHttp:
         if call.into is not None:
             call.into.seek(0)
             call.into.truncate()
+        if call.data is not None:
+            call.data.seek(0)
         wait = pause + pause * self._jitter()
         try:
             answer = self._exchange(call, budget)

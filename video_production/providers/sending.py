@@ -52,6 +52,7 @@ def _send(session: requests.Session, call: Call, verify: bool | str, budget: flo
         call.url,
         params=call.params,
         json=call.body,
+        data=call.data,
         headers=headers,
         # The guard ends the reading; the library's own limit must not come first and tell less.
         timeout=(min(CONNECT_SECONDS, budget), budget + 1.0),

@@ -19,7 +19,8 @@ def provider() -> Iterator[Provider]:
         def handle_request(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             content = self.rfile.read(length)
-            body = json.loads(content) if content else None
+            is_form = self.headers.get("Content-Type", "").startswith("multipart/")
+            body = content if is_form else json.loads(content) if content else None
             served.received.append(Received(self.command, self.path, dict(self.headers), body))
             behave = served.script.pop(0) if len(served.script) > 1 else served.script[0]
             behave(self)
