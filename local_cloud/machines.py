@@ -8,6 +8,7 @@ from pathlib import Path
 
 from local_cloud.functions import NAMES, Function
 from video_production.errors import OperatorError
+from video_production.settings import NODE_MACHINE_CALLS, ROLES
 
 __all__ = ["machine_definitions", "substitute"]
 
@@ -19,16 +20,10 @@ def machine_definitions(workflows: Path, functions: Mapping[str, Function]) -> d
 
     Raises OperatorError when a file names a variable that nobody gives, or nobody uses one that is given.
     """
-    shared = {"SchedulerArn": functions["scheduler"].arn}
-    node = {
-        **shared,
-        "NodesTable": NAMES.nodes_table,
-        "MergerArn": functions["merger"].arn,
-        "AudioMixerArn": functions["audio_mixer"].arn,
-        "ElevenLabsSubmitterArn": functions["elevenlabs_submitter"].arn,
-        "ElevenLabsPollerArn": functions["elevenlabs_poller"].arn,
+    node = {"NodesTable": NAMES.nodes_table} | {
+        ROLES[role].variable: functions[role].arn for role in NODE_MACHINE_CALLS
     }
-    pipeline = {**shared, "WatchSeconds": "1"}
+    pipeline = {"SchedulerArn": functions["scheduler"].arn, "WatchSeconds": "1"}
     return {
         NAMES.node_machine: substitute(workflows / "node.asl.json", node),
         NAMES.pipeline_machine: substitute(workflows / "pipeline.asl.json", pipeline),

@@ -13,6 +13,7 @@ from stacks.functions import Functions
 from stacks.logs import log_group
 from stacks.needs import Surroundings
 from stacks.policies import Allow, ServiceRole
+from video_production.settings import NODE_MACHINE_CALLS, ROLES
 
 __all__ = ["Machine", "Machines"]
 
@@ -115,15 +116,11 @@ class Machines(Construct):
             file="node.asl.json",
             substitutions={
                 "NodesTable": names.nodes_table,
-                "MergerArn": version("merger"),
-                "AudioMixerArn": version("audio_mixer"),
-                "ElevenLabsSubmitterArn": version("elevenlabs_submitter"),
-                "ElevenLabsPollerArn": version("elevenlabs_poller"),
-                "SchedulerArn": version("scheduler"),
+                **{ROLES[role].variable: version(role) for role in NODE_MACHINE_CALLS},
             },
             around=around,
             allowed=[
-                call("merger", "audio_mixer", "elevenlabs_submitter", "elevenlabs_poller", "scheduler"),
+                call(*NODE_MACHINE_CALLS),
                 around.table(names.nodes_table, "GetItem"),
             ],
         )

@@ -21,6 +21,7 @@ __all__ = [
     "LEDGER_INDEX",
     "LOCAL",
     "LOCAL_BUCKET",
+    "NODE_MACHINE_CALLS",
     "OPEN_INDEX",
     "POLL_LIMIT",
     "PROVIDERS",
@@ -182,6 +183,11 @@ class Role:
     def handler(self) -> str:
         return f"functions.{self.name}.handler.handler"
 
+    @property
+    def variable(self) -> str:
+        """What stands for its ARN in the state machines' files: `MergerArn`, `Veo3PollerArn`."""
+        return f"{''.join(word.capitalize() for word in self.name.split('_'))}Arn"
+
 
 def _roles_of(facts: ProviderFacts) -> tuple[Role, Role]:
     sends = f"sends {facts.makes}'s one request to {facts.title}, or follows the one that exists"
@@ -203,6 +209,13 @@ _ROLES = (
     Role("error_callback", "tells a caller of a merge that ended without an answer", 256, 60),
 )
 ROLES = {role.name: role for role in _ROLES}
+NODE_MACHINE_CALLS = (
+    "merger",
+    "audio_mixer",
+    *(role for name in PROVIDERS for role in (submitter_of(name), poller_of(name))),
+    "scheduler",
+)
+"""The roles whose functions the node machine calls."""
 
 
 def local_home(checkout: Path, variables: Mapping[str, str] | None = None) -> Path:
@@ -369,7 +382,7 @@ class FunctionSettings:
 
     def provider(self, name: str) -> ProviderSettings:
         """The settings of one provider, from `{NAME}_MODE`, `{NAME}_BASE_URL`, … with the live API as default."""
-        upper, facts = name.upper(), PROVIDER_FACTS[name]
+        upper, facts, names = name.upper(), PROVIDER_FACTS[name], Names(self.environment)
 
         def read(key: str, default: object) -> str:
             return self.variables.get(f"{upper}_{key}", str(default))
@@ -382,7 +395,7 @@ class FunctionSettings:
         return ProviderSettings(
             mode="draft" if mode == "draft" else "live",
             base_url=read("BASE_URL", ""),
-            secret=read("SECRET", Names(self.environment).secret(name)),
+            secret=read("SECRET", names.secret(name)),
             account=read("ACCOUNT", "default"),
             poll_interval=float(read("POLL_INTERVAL_SECONDS", facts.first_poll)),
             poll_limit=int(read("POLL_LIMIT", POLL_LIMIT)),

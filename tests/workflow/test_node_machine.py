@@ -10,6 +10,7 @@ import pytest
 from local_cloud.functions import NAMES, functions, machine_arn
 from local_cloud.machines import substitute
 from tests.workflow.conftest import CHECKOUT, Theatre
+from video_production.settings import NODE_MACHINE_CALLS, PROVIDER_FACTS, ROLES, ProviderFacts, poller_of, submitter_of
 
 WAITING = {"status": "waiting", "wait_seconds": 1, "limit": 60}
 COMPLETED = {"status": "completed", "wait_seconds": 0, "limit": 60}
@@ -27,10 +28,14 @@ def test_an_ffmpeg_node_is_one_function_then_the_scheduler(theatre: Theatre, kin
     assert told == {"pipeline_id": "lesson"}
 
 
-def test_a_voiceover_is_submitted_once_and_then_asked_for_until_it_is_made(theatre: Theatre) -> None:
-    theatre.script(elevenlabs_submitter=[WAITING], elevenlabs_poller=[WAITING, WAITING, COMPLETED])
-    assert theatre.run_node("generate-voiceover", "elevenlabs") == "SUCCEEDED"
-    assert theatre.roles() == ["elevenlabs_submitter", *["elevenlabs_poller"] * 3, "scheduler"]
+@pytest.mark.parametrize("facts", PROVIDER_FACTS.values(), ids=PROVIDER_FACTS)
+def test_a_generated_node_is_submitted_once_and_then_asked_for_until_it_is_made(
+    theatre: Theatre, facts: ProviderFacts
+) -> None:
+    submit, check = submitter_of(facts.name), poller_of(facts.name)
+    theatre.script(**{submit: [WAITING], check: [WAITING, COMPLETED]})
+    assert theatre.run_node(facts.node_type, facts.name) == "SUCCEEDED"
+    assert theatre.roles() == [submit, check, check, "scheduler"]
 
 
 def test_a_voiceover_that_is_made_at_once_is_not_asked_for(theatre: Theatre) -> None:
@@ -84,7 +89,7 @@ def test_a_transient_error_is_repeated(theatre: Theatre) -> None:
     assert theatre.roles() == ["merger", "merger", "scheduler"]
 
 
-@pytest.mark.parametrize(("kind", "provider"), [("generate-talking-head", "heygen"), ("generate-voiceover", None)])
+@pytest.mark.parametrize(("kind", "provider"), [("generate-talking-head", "veo3"), ("generate-voiceover", None)])
 def test_what_nobody_makes_fails_with_a_sentence(theatre: Theatre, kind: str, provider: str | None) -> None:
     theatre.script()
     assert theatre.run_node(kind, provider) == "SUCCEEDED"
@@ -104,12 +109,8 @@ def test_step_functions_describes_the_file_after_substitution(theatre: Theatre) 
         NAMES.node_machine: substitute(
             CHECKOUT / "workflows" / "node.asl.json",
             {
-                "SchedulerArn": roles["scheduler"].arn,
                 "NodesTable": NAMES.nodes_table,
-                "MergerArn": roles["merger"].arn,
-                "AudioMixerArn": roles["audio_mixer"].arn,
-                "ElevenLabsSubmitterArn": roles["elevenlabs_submitter"].arn,
-                "ElevenLabsPollerArn": roles["elevenlabs_poller"].arn,
+                **{ROLES[role].variable: roles[role].arn for role in NODE_MACHINE_CALLS},
             },
         ),
         NAMES.pipeline_machine: substitute(

@@ -76,8 +76,9 @@ class Emulated:
             if name != "functions.telemetry":
                 del sys.modules[name]
         module = importlib.import_module(f"functions.{role}.handler")
-        if hasattr(module, "telemetry"):
-            module.telemetry.strict = True
+        for made in (module, sys.modules.get("functions.buying")):
+            if hasattr(made, "telemetry"):
+                made.telemetry.strict = True
         return module
 
     def messages(self, queue: str) -> list[dict[str, Any]]:

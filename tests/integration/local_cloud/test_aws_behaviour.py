@@ -219,8 +219,14 @@ class TestMachines:
             "SchedulerArn": "function:jiki-scheduler-local",
             "MergerArn": "function:jiki-video-merger-local",
             "AudioMixerArn": "function:jiki-audio-mixer-local",
-            "ElevenLabsSubmitterArn": "function:jiki-elevenlabs-submitter-local",
-            "ElevenLabsPollerArn": "function:jiki-elevenlabs-poller-local",
+            "ElevenlabsSubmitterArn": "function:jiki-elevenlabs-submitter-local",
+            "ElevenlabsPollerArn": "function:jiki-elevenlabs-poller-local",
+            "HeygenSubmitterArn": "function:jiki-heygen-submitter-local",
+            "HeygenPollerArn": "function:jiki-heygen-poller-local",
+            "Veo3SubmitterArn": "function:jiki-veo3-submitter-local",
+            "Veo3PollerArn": "function:jiki-veo3-poller-local",
+            "RunwaySubmitterArn": "function:jiki-runway-submitter-local",
+            "RunwayPollerArn": "function:jiki-runway-poller-local",
         }.items():
             text = text.replace(f"${{{name}}}", f"arn:aws:lambda:us-east-1:123456789012:{value}")
         assert definition == json.loads(text.replace("${NodesTable}", NODES))

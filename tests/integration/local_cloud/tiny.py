@@ -11,6 +11,8 @@ from typing import Any
 
 from local_cloud.functions import ROLES
 from local_cloud.handle import CHECKOUT
+from video_production.settings import NODE_MACHINE_CALLS
+from video_production.settings import ROLES as ROLE_OF
 
 HANDLER = """
 import json, os, time
@@ -69,7 +71,7 @@ NODE_MACHINE = {
         },
         "Over": {
             "Type": "Pass",
-            "Result": ["${MergerArn}", "${AudioMixerArn}", "${ElevenLabsSubmitterArn}", "${ElevenLabsPollerArn}"],
+            "Result": [f"${{{ROLE_OF[role].variable}}}" for role in NODE_MACHINE_CALLS],
             "ResultPath": "$.others",
             "End": True,
         },

@@ -2,4 +2,6 @@
 
 from video_production.providers.elevenlabs.adapter import ElevenLabs
 
-__all__ = ["ElevenLabs"]
+__all__ = ["PROVIDER", "ElevenLabs"]
+
+PROVIDER = ElevenLabs

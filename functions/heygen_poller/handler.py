@@ -1,0 +1,8 @@
+"""Follows talking heads at HeyGen: for the node that waits, and for whoever says that a job should be looked at."""
+
+from __future__ import annotations
+
+from functions.buying import polling
+from video_production.providers.heygen import HeyGen
+
+handler = polling(HeyGen)

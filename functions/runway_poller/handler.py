@@ -1,0 +1,8 @@
+"""Follows animations at Runway: for the node that waits, and for whoever says that a job should be looked at."""
+
+from __future__ import annotations
+
+from functions.buying import polling
+from video_production.providers.runway import Runway
+
+handler = polling(Runway)
