@@ -345,7 +345,7 @@ class ElevenLabs(OneRequest):
     def _stored(self, path: Path, attempt: Attempt, external_id: str, timed: TimedAnswer | None = None) -> Made:
         """Check a sound file and store it with what belongs to it."""
         from video_production.providers.elevenlabs.delivery import deliver, record
-        from video_production.providers.elevenlabs.sound import finish_sound
+        from video_production.providers.sound import finish_sound
 
         config = attempt.request.config
         try:

@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from video_production.errors import MediaError
 from video_production.nodes.model import Captions
-from video_production.providers.elevenlabs.sound import Sound
 from video_production.providers.elevenlabs.timed import TimedAnswer
 from video_production.providers.interface import Destination, Made
+from video_production.providers.sound import Sound
 from video_production.storage import Storage
 
 __all__ = ["deliver", "delivered", "record"]

@@ -1,7 +1,7 @@
-"""Sound files as ElevenLabs delivers them: which format, how long, and whether they are whole.
+"""Sound files as providers deliver and take them: which format, how long, and whether they are whole. Without FFmpeg.
 
-Formats are named `codec_samplerate[_bitrate]`. `pcm`, `ulaw` and `alaw` come without any header; they are stored as
-WAV files, the same samples, so that every later step can read them.
+ElevenLabs names formats `codec_samplerate[_bitrate]`. `pcm`, `ulaw` and `alaw` come without any header; they are stored
+as WAV files, the same samples, so that every later step can read them.
 """
 
 from __future__ import annotations

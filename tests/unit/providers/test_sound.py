@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.media.clips import run_ffmpeg
-from video_production.providers.elevenlabs.sound import finish_sound
+from video_production.providers.sound import finish_sound
 
 SECONDS = 0.7
 FORMATS = {
