@@ -353,6 +353,8 @@ class FunctionSettings:
     """Where events are published; empty: nowhere."""
     monthly_budget_usd: float | None
     """What all pipelines together may spend in a calendar month (UTC), in US dollars; None: no limit."""
+    prices: str
+    """What differs here from the shipped prices, as JSON in their form; empty where nothing does."""
     variables: Mapping[str, str]
 
     @classmethod
@@ -377,6 +379,7 @@ class FunctionSettings:
             scheduling_queue_url=given.get("SCHEDULING_QUEUE_URL", ""),
             event_bus=given.get("EVENT_BUS", ""),
             monthly_budget_usd=float(given["MONTHLY_BUDGET_USD"]) if given.get("MONTHLY_BUDGET_USD") else None,
+            prices=given.get("PRICES", ""),
             variables=given,
         )
 

@@ -90,7 +90,7 @@ class ElevenLabs(OneRequest):
         submit_budget: float = 240.0,
         webhooks: bool = False,
         http: ProviderHttp | None = None,
-        price_list: Path = prices.PRICES,
+        price_list: prices.PriceList | None = None,
     ) -> None:
         self._key = key
         self._storage = storage
@@ -113,6 +113,7 @@ class ElevenLabs(OneRequest):
             http=ProviderHttp(
                 cls.name, "ElevenLabs", ca_bundle=settings.variables.get("REQUESTS_CA_BUNDLE"), report=report
             ),
+            price_list=prices.PriceList.of(settings.prices),
         )
 
     def effective_config(self, node_type: str, config: Mapping[str, Any]) -> dict[str, Any]:
