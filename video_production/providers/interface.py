@@ -112,7 +112,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a job stands. `word` is the provider's own status; `percent` is None where it tells none.
+    """Where a job stands. `word` is the provider's own status; `percent` (0 to 100) is None where it tells none.
 
     `result` is what `collect` needs (download URL, content type) once `state` is "completed". `failure` says why it
     failed, in one sentence; `charged` whether it is billed all the same (None: not known).

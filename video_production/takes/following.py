@@ -143,7 +143,8 @@ class Follower:
                 failure = ProviderJobFailed(progress.failure, provider=self.provider.name, code=code, charged=charged)
                 return self._fail(take, failure, code=code, charged=charged)
             if progress.state == "running":
-                tell(stage="waiting", last_answer=progress.word, progress=progress.percent, external_id=external_id)
+                part = None if progress.percent is None else round(progress.percent / 100, 3)
+                tell(stage="waiting", last_answer=progress.word, progress=part, external_id=external_id)
                 return "waiting"
             tell(stage="downloading", last_answer=progress.word, external_id=external_id)
             made = self.provider.collect(external_id, progress, attempt)
