@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from video_production.providers.interface import GenerationRequest
 
-__all__ = ["request_hash", "take_id"]
+__all__ = ["joined_id", "request_hash", "take_id"]
 
 
 def take_id(
@@ -31,6 +32,11 @@ def take_id(
             "adapter": adapter_version,
         }
     )
+
+
+def joined_id(take_ids: Sequence[str]) -> str:
+    """The fingerprint of what is joined from takes, in order: 64 hex digits."""
+    return _digest({"joined": list(take_ids)})
 
 
 def request_hash(request: GenerationRequest, way: str) -> str:

@@ -72,6 +72,7 @@ class TakeTable:
         previous: Take | None,
         attempt: TakeAttempt,
         *,
+        takes: Sequence[str] = (),
         provider: str,
         mode: str,
         account: str,
@@ -82,7 +83,8 @@ class TakeTable:
         """Row 3: the intent to buy, written before the request is sent. The take with its new attempt, exactly once.
 
         Holds only while the node is still claimed, the pipeline is wanted, and the take is as `previous` (read before).
-        `position` is what the node's metadata shows of it.
+        `position` is what the node's metadata shows of it; `takes` are all that the node consists of, where more than
+        this one.
         """
         seen: dict[str, Any] = {"expected": previous.attempt, "state": previous.state} if previous else {}
         unchanged = "{attempt} = :expected AND {state} = :state" if previous else "attribute_not_exists({take_id})"
@@ -123,7 +125,7 @@ class TakeTable:
             key=claim.key,
             set={
                 "touched_at": self.clock(),
-                "metadata.takes": [take_id],
+                "metadata.takes": list(takes) or [take_id],
                 **{f"metadata.{key}": value for key, value in position.items()},
             },
             condition="{process_uuid} = :mine AND {status} = :in_progress",

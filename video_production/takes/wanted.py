@@ -1,7 +1,8 @@
-"""From a claimed node to the one result that it wants to have bought."""
+"""From a claimed node to what it wants to have bought: one take, or one for each part of it, in order."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from video_production.errors import Superseded
@@ -16,25 +17,82 @@ from video_production.providers.interface import (
 from video_production.settings import ProviderSettings
 from video_production.storage import Storage
 from video_production.takes.fingerprint import take_id
-from video_production.takes.model import TakeAttempt
+from video_production.takes.model import Take, TakeAttempt, TakeState
 from video_production.takes.requests import attempt_of
 
-__all__ = ["Wanted", "read_wanted"]
+__all__ = ["Part", "Wanted", "parts_of", "read_wanted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one take of a node holds: the whole, or part `number` (from 1) of `count`."""
+
+    number: int
+    count: int
+    request: GenerationRequest
+    take_id: str
+
+    @property
+    def name(self) -> str:
+        """`part 2 of 5`; empty where there is nothing but the whole."""
+        return f"part {self.number} of {self.count}" if self.count > 1 else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A claimed node with the take that it needs."""
+    """A claimed node with the parts that it needs, in order. Most nodes need one, which is the whole."""
 
     claim: Claim
     node: Node
     pipeline: Pipeline
     request: GenerationRequest
-    take_id: str
+    parts: tuple[Part, ...]
 
-    def attempt(self, attempt: TakeAttempt) -> Attempt:
+    @property
+    def take_ids(self) -> list[str]:
+        return [part.take_id for part in self.parts]
+
+    @property
+    def shown(self) -> bool:
+        """Whether the node says already what it consists of."""
+        return list(self.node.metadata.get("takes", ())) == self.take_ids
+
+    def attempt(self, part: Part, attempt: TakeAttempt) -> Attempt:
         """An attempt as its provider needs it."""
-        return attempt_of(self.take_id, attempt, self.request, self.pipeline.bucket)
+        return attempt_of(part.take_id, attempt, part.request, self.pipeline.bucket)
+
+    def next_part(self, takes: Sequence[Take | None]) -> Part | None:
+        """The first part that is not made; None when all are. `takes` belong to the parts, in order."""
+        for part, take in zip(self.parts, takes, strict=True):
+            if take is None or take.state != TakeState.MADE:
+                return part
+        return None
+
+
+def parts_of(
+    request: GenerationRequest, provider: GenerationProvider, settings: ProviderSettings, number: int = 1
+) -> tuple[Part, ...]:
+    """The parts that a request is bought in, each with the fingerprint under which it is kept and found again.
+
+    `number` asks for another roll. Raises RequestError where the request makes no sense or can't be cut.
+    """
+    requests = provider.parts(request)
+    return tuple(
+        Part(
+            place,
+            len(requests),
+            part,
+            take_id(
+                part,
+                provider=provider.name,
+                account=settings.account,
+                mode=settings.mode,
+                adapter_version=provider.adapter_version,
+                number=number,
+            ),
+        )
+        for place, part in enumerate(requests, start=1)
+    )
 
 
 def read_wanted(
@@ -50,15 +108,8 @@ def read_wanted(
         slot: tuple(_input(node, node_id, nodes, storage) for node_id in ids) for slot, ids in node.inputs.items()
     }
     request = GenerationRequest(node.type, config, inputs)
-    identity = take_id(
-        request,
-        provider=provider.name,
-        account=settings.account,
-        mode=settings.mode,
-        adapter_version=provider.adapter_version,
-        number=int(node.config.get("take", 1)),
-    )
-    return Wanted(claim, node, pipeline, request, identity)
+    parts = parts_of(request, provider, settings, int(node.config.get("take", 1)))
+    return Wanted(claim, node, pipeline, request, parts)
 
 
 def _input(node: Node, node_id: str, nodes: NodeTable, storage: Storage) -> InputContent:

@@ -1,0 +1,46 @@
+"""What the state of a take means for a node that wants it: buy it, wait for it, or fail with what ended it."""
+
+from __future__ import annotations
+
+from video_production.errors import MayHaveBeenPaid, ProviderJobFailed, ProviderRefused
+from video_production.nodes.model import Node
+from video_production.takes.following import undecided
+from video_production.takes.model import Take, TakeState
+
+__all__ = ["may_buy_again", "raise_if_ended", "sent_again_in"]
+
+
+def may_buy_again(node: Node, take: Take, now: float) -> bool:
+    """A second request needs a definite refusal, a job that failed without charge, or a person."""
+    last = take.current
+    asked_since = last.ended_at is not None and node.asked_at >= last.ended_at and node.asked_at > last.asked_at
+    if take.state == TakeState.RELEASED:
+        return True
+    if take.state == TakeState.REFUSED:
+        return asked_since or (last.retry_at is not None and last.retry_at <= now)
+    if take.state == TakeState.FAILED:
+        return asked_since and (last.charged is False or node.asked == "retry")
+    return False
+
+
+def sent_again_in(take: Take, now: float) -> float | None:
+    """Seconds until a refused request may be sent again by itself; None where it may not."""
+    if take.state != TakeState.REFUSED or take.current.retry_at is None:
+        return None
+    return max(0.0, take.current.retry_at - now)
+
+
+def raise_if_ended(take: Take, title: str) -> None:
+    """Raise what ended the take: MayHaveBeenPaid, ProviderRefused, ProviderJobFailed. `title` is its provider's."""
+    last = take.current
+    if take.state == TakeState.UNKNOWN:
+        raise MayHaveBeenPaid(last.message or undecided(title, "its answer was lost"))
+    if take.state == TakeState.ABANDONED:
+        raise MayHaveBeenPaid(
+            f"This request to {title} was given up after its answer was lost; to pay for another, "
+            "run resolve with --pay-again."
+        )
+    if take.state == TakeState.REFUSED:
+        raise ProviderRefused(last.message, provider=take.provider, code=last.code)
+    if take.state == TakeState.FAILED:
+        raise ProviderJobFailed(last.message, provider=take.provider, code=last.code, charged=last.charged)
