@@ -73,9 +73,8 @@ class Asking:
         node = self._node(pipeline_id, node_id)
         if node.status != NodeStatus.FAILED:
             raise RequestError(f"Node '{node_id}' is {_words(node.status)}; only a failed node can be retried.")
-        for take in self._takes(node):
-            if take.state in _UNDECIDED:
-                raise MayHaveBeenPaid(_why_not_again(take))
+        for part, take in self._undecided(node):
+            raise MayHaveBeenPaid(f"{part.capitalize()}: {_why_not_again(take)}" if part else _why_not_again(take))
         self.nodes.retry(pipeline_id, node_id, asked)
 
     def retry_failed(self, pipeline_id: str) -> dict[str, str]:
@@ -95,18 +94,21 @@ class Asking:
     def resolve(
         self, pipeline_id: str, node_id: str, resolution: Resolution, *, who: str, why: str, external_id: str = ""
     ) -> None:
-        """Row 13: decide about a request that may have been paid; who and why are recorded."""
+        """Row 13: decide about a request that may have been paid; who and why are recorded.
+
+        Of a node in parts it is the first undecided one: the one that its failure told of.
+        """
         node = self._node(pipeline_id, node_id)
-        undecided = [take for take in self._takes(node) if take.state in _UNDECIDED]
+        undecided = self._undecided(node)
         if not undecided:
             raise RequestError(f"Node '{node_id}': there is nothing to resolve, no request of it is undecided.")
-        for take in undecided:
-            if resolution == "adopt":
-                self.takes.adopt(take, external_id, who, why)
-            elif resolution == "pay-again":
-                self.takes.release(take, who, why)
-            else:
-                self.takes.abandon(take, who, why)
+        _, take = undecided[0]
+        if resolution == "adopt":
+            self.takes.adopt(take, external_id, who, why)
+        elif resolution == "pay-again":
+            self.takes.release(take, who, why)
+        else:
+            self.takes.abandon(take, who, why)
         if resolution != "give-up" and node.status == NodeStatus.FAILED:
             self.nodes.retry(pipeline_id, node_id, "retry")
 
@@ -122,6 +124,16 @@ class Asking:
         metadata: Mapping[str, Any] = node.metadata
         found = (self.takes.get(str(take_id)) for take_id in metadata.get("takes", ()))
         return [take for take in found if take]
+
+    def _undecided(self, node: Node) -> list[tuple[str, Take]]:
+        """The undecided takes of a node, each with its name, such as `part 2 of 5`; empty where there is one take."""
+        ids = [str(take_id) for take_id in node.metadata.get("takes", ())]
+        found = [(number, self.takes.get(take_id)) for number, take_id in enumerate(ids, start=1)]
+        return [
+            (f"part {number} of {len(ids)}" if len(ids) > 1 else "", take)
+            for number, take in found
+            if take and take.state in _UNDECIDED
+        ]
 
     def _node(self, pipeline_id: str, node_id: str) -> Node:
         node = self.nodes.node(pipeline_id, node_id)
