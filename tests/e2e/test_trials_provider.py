@@ -173,8 +173,8 @@ def test_a_job_that_never_finishes_ends_at_the_limit_and_is_kept(desk: Lab) -> N
     done = desk.run("produce", "lesson/pipeline.json", timeout=400)
     assert done.returncode == 2
     assert (
-        "     voice, waiting: The provider had not finished when the time for waiting was over; the job is kept, "
-        "so a retry goes on waiting for it without paying again.\n"
+        "     voice, waiting: The provider was still at work when the time for waiting was over; its result will be "
+        "kept when it comes, and a retry goes on waiting for it without paying again.\n"
     ) in done.stdout
 
 

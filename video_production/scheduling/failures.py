@@ -15,8 +15,8 @@ _SENTENCES = {
     "States.Timeout": "It ran longer than its time limit; make the inputs shorter, then retry.",
     "Sandbox.Timedout": "It ran longer than its function's time limit; make the inputs shorter, then retry.",
     "Runtime.ExitError": "Its function was ended from outside, most likely for want of memory; retry, or give it more.",
-    "Polling.LimitReached": "The provider was still running when the time for waiting was over; its result will be kept "
-    "when it comes, and a retry goes on waiting for it without paying again.",
+    "Polling.LimitReached": "The provider was still at work when the time for waiting was over; its result will be "
+    "kept when it comes, and a retry goes on waiting for it without paying again.",
     "Lambda.TooManyRequestsException": "AWS Lambda was too busy for ten minutes; retry later.",
 }
 _NEVER_ACCEPTED = (

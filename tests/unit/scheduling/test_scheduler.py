@@ -180,8 +180,8 @@ def test_an_unknown_pipeline_is_named(world: World) -> None:
         (
             {"Error": "Polling.LimitReached", "Cause": "The provider had not finished."},
             "Polling.LimitReached",
-            "The provider had not finished when the time for waiting was over; the job is kept, so a retry goes on "
-            "waiting for it without paying again.",
+            "The provider was still at work when the time for waiting was over; its result will be kept when it comes, "
+            "and a retry goes on waiting for it without paying again.",
         ),
         (
             {"Error": "Polling.LimitReached", "Cause": "resubmit"},
