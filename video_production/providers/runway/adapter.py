@@ -1,32 +1,86 @@
-"""The Runway module behind the one provider interface."""
+"""The Runway module behind the one provider interface.
+
+An animation is bought as a task: submitted, polled, downloaded. Runway keeps no list of tasks and knows no idempotency
+keys, so a task whose id was lost can't be found by a machine. Facts: Runway's API documentation and the official SDK
+5.24.0.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+import json
+import tempfile
+import time
+from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from video_production.errors import (
+    InputError,
+    OperatorError,
+    ProviderJobFailed,
+    ProviderRefused,
+    ProviderUnreachable,
+    RequestError,
+    SecretMissing,
+    TransientError,
+)
 from video_production.metrics import Report, unreported
-from video_production.providers.http import ProviderHttp
+from video_production.providers import prices
+from video_production.providers.http import Explain, Explanation, ProviderHttp
 from video_production.providers.interface import (
     Attempt,
     GenerationRequest,
+    InputContent,
     Made,
+    OneRequest,
     Price,
     Progress,
     Submission,
     Unknown,
 )
+from video_production.providers.runway.refusals import CANCELLED, Subject, explain, failure_sentence
+from video_production.providers.runway.requests import (
+    IMAGE,
+    INLINE_LIMIT,
+    TEXT,
+    UPLOAD_LIMIT,
+    body_of,
+    data_uri,
+    effective_config,
+    image_of,
+    media_type_of,
+    price_model,
+    prompt_of,
+)
 from video_production.providers.secrets import ApiKey
 from video_production.settings import FunctionSettings
-from video_production.storage import Storage
+from video_production.storage import Storage, file_name
 
-__all__ = ["BASE_URL", "Runway"]
+__all__ = ["API_VERSION", "BASE_URL", "Runway"]
 
 BASE_URL = "https://api.dev.runwayml.com"
+"""This is the live API, whatever its name says."""
+API_VERSION = "2024-11-06"
+_PACE = 5.0
+"""Seconds between two looks at one task; Runway wants no more of them."""
+_DOWNLOAD_SECONDS = 120.0
+_LARGEST_CLIP = 1 << 30
+_HICCUP_SECONDS = 10.0
+_LEAST_BUDGET = 15.0
+"""Seconds that a paid request needs; where preparing it left fewer, it is prepared again."""
+_RUNNING = ("PENDING", "THROTTLED", "RUNNING")
+_REFUNDED = ("PENDING", "THROTTLED")
+"""States in which a task can be cancelled for its whole price."""
 
 
-class Runway:
-    """Buys animations from Runway. `submit_budget` is the total time of one paid request in seconds."""
+class Runway(OneRequest):
+    """Buys animations from Runway. `submit_budget` is the total time in seconds of one paid request and its uploads.
+
+    `pace` is the shortest time in seconds between two looks at one task: a look that comes sooner gets the last answer.
+    """
 
     name = "runway"
     title = "Runway"
@@ -38,17 +92,25 @@ class Runway:
         storage: Storage,
         *,
         base_url: str = BASE_URL,
-        submit_budget: float = 60.0,
+        submit_budget: float = 120.0,
         http: ProviderHttp | None = None,
+        price_list: prices.PriceList | None = None,
+        pace: float = _PACE,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._key = key
         self._storage = storage
         self._base_url = base_url.rstrip("/")
         self._submit_budget = submit_budget
         self._http = http or ProviderHttp(self.name, self.title)
+        self._prices = price_list or prices.PriceList.read()
+        self._pace = pace
+        self._clock = clock
+        self._seen: dict[str, tuple[float, Mapping[str, Any]]] = {}
 
     @classmethod
     def from_settings(cls, settings: FunctionSettings, storage: Storage, *, report: Report = unreported) -> Runway:
+        """The module as a function's environment wants it: live or a stand-in, by nothing but the address."""
         provider = settings.provider(cls.name)
         return cls(
             ApiKey(provider.secret),
@@ -58,28 +120,287 @@ class Runway:
             http=ProviderHttp(
                 cls.name, cls.title, ca_bundle=settings.variables.get("REQUESTS_CA_BUNDLE"), report=report
             ),
+            price_list=prices.PriceList.of(settings.prices),
         )
 
     def effective_config(self, node_type: str, config: Mapping[str, Any]) -> dict[str, Any]:
-        raise NotImplementedError
+        return effective_config(node_type, config)
 
-    def way(self, request: GenerationRequest, refused_ways: tuple[str, ...] = ()) -> str:
-        raise NotImplementedError
-
-    def submit(self, attempt: Attempt) -> Submission:
-        raise NotImplementedError
-
-    def check(self, external_id: str) -> Progress:
-        raise NotImplementedError
-
-    def collect(self, external_id: str, progress: Progress, attempt: Attempt) -> Made:
-        raise NotImplementedError
-
-    def find(self, attempt: Attempt, bound: Container[str]) -> Submission | Made | Unknown:
-        raise NotImplementedError
-
-    def cancel(self, external_id: str) -> bool:
-        raise NotImplementedError
+    def way(self, request: GenerationRequest, refused_ways: tuple[str, ...] = ()) -> str:  # noqa: ARG002 - there is one
+        """ "image_to_video" where there is a picture to start from, else "text_to_video"."""
+        prompt_of(request)
+        return IMAGE if image_of(request) else TEXT
 
     def price(self, request: GenerationRequest) -> Price:
-        raise NotImplementedError
+        """The credits that Runway asks for this model and length, and their price."""
+        prompt_of(request)
+        model = price_model(request.config)
+        per_second = self._prices.providers.get(self.name, {}).get("credits_per_second", {})
+        rate = per_second.get(model, per_second.get(request.config["model"]))
+        if rate is None:
+            raise OperatorError(f"The price list does not say how many credits Runway's {model} takes; add it.")
+        return self._credits(request.config, rate * request.config["duration"])
+
+    def submit(self, attempt: Attempt) -> Submission:
+        """Send the one paid request; a large picture is uploaded before it, for free."""
+        began = self._clock()
+        try:
+            key = self._key.read()
+            body = self._body(attempt.request)
+        except (InputError, OperatorError, TransientError, ProviderUnreachable) as error:
+            raise self._not_sent(error) from error
+        except OSError as error:
+            raise self._not_sent(OperatorError(f"There is no room for the picture ({error.strerror}).")) from error
+        left = self._submit_budget - (self._clock() - began)
+        if left < min(_LEAST_BUDGET, self._submit_budget / 2):
+            late = "Preparing the picture for Runway took too long, so nothing was sent; it is tried again."
+            raise self._not_sent(TransientError(late))
+        url = f"{self._base_url}/v1/{attempt.way}"
+        try:
+            answer = self._http.paid_request(
+                url, body, headers=self._headers(key), budget=left, explain=self._explain(key)
+            )
+        except ProviderRefused as refusal:
+            self._forget_refused_key(refusal.http_status)
+            raise refusal if refusal.code != "daily_limit" else _until_tomorrow(refusal) from None
+        try:
+            external_id = json.loads(answer.content)["id"]
+        except (ValueError, KeyError, TypeError):
+            external_id = None
+        if not isinstance(external_id, str) or not external_id:
+            raise self._http.ambiguous("it accepted the task without an id", http_status=answer.status)
+        return Submission(external_id)
+
+    def check(self, external_id: str) -> Progress:
+        """Ask how a task stands. Raises ProviderUnreachable, or ProviderJobFailed with HTTP status 404 where Runway
+        does not know the task: one that was deleted can't be told from one that never was."""
+        try:
+            task = self._task(external_id)
+        except ProviderUnreachable as error:
+            if error.http_status != 404:
+                raise
+            gone = f"Runway no longer knows the task {external_id}."
+            raise ProviderJobFailed(gone, provider=self.name, http_status=404) from None
+        return self._progress(task)
+
+    def collect(self, external_id: str, progress: Progress, attempt: Attempt) -> Made:
+        """Download a finished clip, check it, store it. Raises ProviderUnreachable when `check` must be asked again:
+        its address has died, or the download broke off."""
+        from video_production.providers.clips import deliver_clip, read_clip
+
+        self._seen.pop(external_id, None)  # should this fail, the next look asks for fresh addresses
+        with self._workplace() as folder:
+            path = self._download(folder / "clip.mp4", progress.result["url"])
+            try:
+                clip = read_clip(path)
+            except ValueError as error:
+                raise self._http.unreachable(f"Runway delivered a clip that is not whole: {error}.") from error
+            made = deliver_clip(self._storage, attempt.destination, clip, external_id)
+        credits = progress.result.get("credits")
+        cost = self.price(attempt.request) if credits is None else self._credits(attempt.request.config, credits)
+        return replace(made, cost=cost)
+
+    def find(self, attempt: Attempt, bound: Container[str]) -> Submission | Made | Unknown:  # noqa: ARG002
+        """Always Unknown: there is nothing to ask."""
+        return Unknown(
+            "Runway lists no tasks and knows no idempotency keys; the request history of its developer portal shows "
+            "whether the task exists"
+        )
+
+    def cancel(self, external_id: str) -> bool:
+        """Delete a task that waits, which refunds it. A task that runs is paid for, so it is left to finish.
+
+        Runway may start it in between: whether a deleted task was refunded can't be asked afterwards.
+        """
+        try:
+            task = self._task(external_id)
+            if task.get("status") not in _REFUNDED:
+                return False
+            self._seen.pop(external_id, None)
+            key = self._key.read()
+            self._http.free_request(
+                self._address(external_id),
+                operation="cancel",
+                method="DELETE",
+                explain=self._explain(key),
+                headers=self._headers(key),
+            )
+        except ProviderUnreachable as error:
+            if error.http_status != 404:
+                raise
+        return True  # 404: an earlier deletion whose answer was lost
+
+    # The request
+
+    def _body(self, request: GenerationRequest) -> dict[str, Any]:
+        prompt, image = prompt_of(request), image_of(request)
+        if image is None:
+            return body_of(request.config, prompt, None)
+        with self._workplace() as folder:
+            return body_of(request.config, prompt, self._picture(image, folder))
+
+    def _picture(self, image: InputContent, folder: Path) -> str:
+        """The address under which Runway finds a picture: within the request itself, or where it was uploaded."""
+        name = file_name(image.s3_key)
+        stored = self._storage.head(image.bucket, image.s3_key)
+        if stored is not None and stored.size > UPLOAD_LIMIT:
+            raise RequestError(f"The picture {name} has {stored.size:,} bytes; Runway takes at most {UPLOAD_LIMIT:,}.")
+        path = folder / "picture"
+        self._storage.download(image.bucket, image.s3_key, path)
+        kind = media_type_of(path, name)
+        return data_uri(path, kind) if path.stat().st_size <= INLINE_LIMIT else self._upload(path, name, kind)
+
+    def _upload(self, path: Path, name: str, media_type: str) -> str:
+        """Upload a file for 24 hours. It costs nothing and may be repeated."""
+        from video_production.providers.form import write_form
+
+        key = self._key.read()
+        answer = self._http.free_request(
+            f"{self._base_url}/v1/uploads",
+            operation="upload",
+            method="POST",
+            explain=self._explain(key),
+            headers=self._headers(key),
+            body={"filename": name, "type": "ephemeral"},
+        )
+        try:
+            upload = json.loads(answer.content)
+            url, fields, uri = str(upload["uploadUrl"]), dict(upload["fields"]), str(upload["runwayUri"])
+        except (ValueError, KeyError, TypeError):
+            raise self._http.unreachable("Runway did not say where to upload the picture.") from None
+        with path.open("rb") as content, path.with_name("form").open("w+b") as form:
+            kind = write_form(form, fields, content, name="file", file_name=name, content_type=media_type)
+            self._http.free_request(
+                url,
+                operation="upload",
+                method="POST",
+                explain=_explain_upload,
+                headers={"Content-Type": kind},
+                data=form,
+                budget=self._submit_budget / 2,
+            )
+        return uri
+
+    def _not_sent(self, error: Exception) -> ProviderRefused:
+        """What failed before the paid request: nothing was made, and some of it is tried again."""
+        curable = isinstance(error, TransientError | ProviderUnreachable)
+        status = getattr(error, "http_status", None)
+        refused = status is not None and 400 <= status < 500 and status not in (408, 429)
+        return ProviderRefused(
+            str(error),
+            provider=self.name,
+            code="not_sent",
+            http_status=status,
+            retry_after=_HICCUP_SECONDS if curable and not refused else None,
+            account=isinstance(error, SecretMissing),
+        )
+
+    # The task
+
+    def _task(self, external_id: str) -> Mapping[str, Any]:
+        """A task as Runway shows it, or as it showed it less than `pace` ago."""
+        now = self._clock()
+        self._seen = {name: seen for name, seen in self._seen.items() if now - seen[0] < self._pace}
+        if external_id in self._seen:
+            return self._seen[external_id][1]
+        key = self._key.read()
+        try:
+            answer = self._http.free_request(
+                self._address(external_id), operation="check", explain=self._explain(key), headers=self._headers(key)
+            )
+        except ProviderUnreachable as error:
+            self._forget_refused_key(error.http_status)
+            raise
+        try:
+            task = json.loads(answer.content)
+        except ValueError:
+            task = None
+        if not isinstance(task, dict):
+            raise self._http.unreachable("Runway gave an unreadable answer.", http_status=answer.status)
+        self._seen[external_id] = (now, task)
+        return task
+
+    def _progress(self, task: Mapping[str, Any]) -> Progress:
+        """The union of a task's states, as the interface tells them; a new state counts as running."""
+        word = str(task.get("status", ""))
+        credits = _credits_of(task)
+        if word == "SUCCEEDED":
+            output = task.get("output")
+            if not isinstance(output, list) or not output:
+                raise self._http.unreachable("Runway calls the task finished but gives no address to download from.")
+            return Progress("completed", word, 100.0, result={"url": str(output[0]), "credits": credits})
+        if word in ("FAILED", CANCELLED):
+            code = CANCELLED if word == CANCELLED else str(task.get("failureCode") or "")
+            sentence = failure_sentence(code, str(task.get("failure") or ""), credits, Subject(self._key.name))
+            charged = None if credits is None else credits > 0
+            return Progress("failed", word, failure=sentence, failure_code=code or "INTERNAL", charged=charged)
+        part = task.get("progress") if word == "RUNNING" else None
+        return Progress("running", word, 100.0 * min(max(part, 0.0), 1.0) if isinstance(part, int | float) else None)
+
+    def _download(self, path: Path, url: str) -> Path:
+        try:
+            with path.open("wb") as file:
+                self._http.free_request(
+                    url,
+                    operation="download",
+                    explain=_explain_download,
+                    budget=_DOWNLOAD_SECONDS,
+                    into=file,
+                    limit=_LARGEST_CLIP,
+                    follow=True,
+                )
+        except OSError as error:
+            raise self._http.unreachable(f"The clip could not be kept on the disk: {error.strerror}.") from error
+        return path
+
+    # Small things
+
+    def _credits(self, config: Mapping[str, Any], credits: float) -> Price:
+        return self._prices.price(self.name, price_model(config), credits)
+
+    def _address(self, external_id: str) -> str:
+        return f"{self._base_url}/v1/tasks/{quote(external_id, safe='')}"
+
+    def _headers(self, key: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {key}", "X-Runway-Version": API_VERSION}
+
+    def _explain(self, key: str) -> Explain:
+        subject = Subject(self._key.name, key)
+        return lambda status, content: explain(status, content, subject)
+
+    def _forget_refused_key(self, status: int | None) -> None:
+        if status == 401:
+            self._key.forget()
+
+    @contextmanager
+    def _workplace(self) -> Iterator[Path]:
+        """A folder for files of this step, gone afterwards."""
+        try:
+            folder = tempfile.TemporaryDirectory(prefix="runway-", ignore_cleanup_errors=True)
+        except OSError as error:
+            raise OperatorError(f"There is no room for temporary files ({error.strerror}); free some.") from error
+        with folder as name:
+            yield Path(name)
+
+
+def _credits_of(task: Mapping[str, Any]) -> float | None:
+    """What a task that ended cost; None where Runway does not say."""
+    cost = task.get("cost")
+    credits = cost.get("credits") if isinstance(cost, dict) else None
+    return float(credits) if isinstance(credits, int | float) and not isinstance(credits, bool) else None
+
+
+def _until_tomorrow(refusal: ProviderRefused) -> ProviderRefused:
+    """Asking again in some seconds, as after other 429s, would go on for a day."""
+    refusal.retry_after = None
+    return refusal
+
+
+def _explain_upload(status: int, content: bytes) -> Explanation:  # noqa: ARG001 - storage answers in its own XML
+    return Explanation(f"The picture could not be uploaded to Runway (HTTP {status}); nothing was sent yet.")
+
+
+def _explain_download(status: int, content: bytes) -> Explanation:  # noqa: ARG001 - storage answers in its own XML
+    if 400 <= status < 500 and status != 429:
+        return Explanation("The download address of the clip is no longer valid; a fresh one is asked for.")
+    return Explanation(f"The clip could not be downloaded (HTTP {status}); it is tried again.")
