@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +22,11 @@ from video_production.errors import OperatorError, TransientError, VideoProducti
 
 __all__ = ["Check", "ConditionFailed", "Delete", "Put", "Table", "Update", "connect", "decode", "encode", "transact"]
 
-_CONFLICT_ATTEMPTS = 6
+_CONFLICT_ATTEMPTS = 12
+_LONGEST_PAUSE = 1.0
+"""Seconds. Every purchase of a month meets in one item, so some patience is needed: about four seconds in all."""
+_BATCH_GET = 100
+"""Keys that one BatchGetItem takes."""
 
 
 def connect() -> Any:
@@ -81,7 +85,7 @@ class Update(_Expression):
     key: Mapping[str, str] = field(default_factory=dict)
     set: Mapping[str, Any] = field(default_factory=dict)
     remove: Sequence[str] = ()
-    add: Mapping[str, int] = field(default_factory=dict)
+    add: Mapping[str, float] = field(default_factory=dict)
     set_if_absent: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -124,6 +128,38 @@ class Table:
             if "LastEvaluatedKey" not in answer:
                 return items
             more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def first(self, key_name: str, value: str, count: int) -> list[dict[str, Any]]:
+        """The first `count` items of one partition, in the order of the sort key. Small items: one page holds them."""
+        with _translated(self.name):
+            answer = self.client.query(
+                TableName=self.name,
+                KeyConditionExpression="#k = :k",
+                ExpressionAttributeNames={"#k": key_name},
+                ExpressionAttributeValues={":k": encode(value)},
+                ConsistentRead=True,
+                Limit=count,
+            )
+        return [decode(item) for item in answer["Items"]]
+
+    def get_many(self, keys: Iterable[Mapping[str, str]]) -> list[dict[str, Any]]:
+        """The items with these keys, as far as they exist, in no order. Raises TransientError when not all are read."""
+        wanted = [_item(key) for key in {tuple(sorted(key.items())): key for key in keys}.values()]
+        found: list[dict[str, Any]] = []
+        for start in range(0, len(wanted), _BATCH_GET):
+            left: dict[str, Any] = {self.name: {"Keys": wanted[start : start + _BATCH_GET], "ConsistentRead": True}}
+            for attempt in range(_CONFLICT_ATTEMPTS):
+                if attempt:
+                    self.sleep(random.uniform(0, 0.05 * 2**attempt))
+                with _translated(self.name):
+                    answer = self.client.batch_get_item(RequestItems=left)
+                found += [decode(item) for item in answer["Responses"].get(self.name, ())]
+                left = answer.get("UnprocessedKeys") or {}
+                if not left:
+                    break
+            else:
+                raise TransientError(f"Table {self.name}: DynamoDB left reads undone; try again.")
+        return found
 
     def index_pages(
         self, index: str, key_name: str, value: str, *, up_to: tuple[str, float] | None = None
@@ -251,7 +287,7 @@ def _repeat_on_conflict(send: Callable[[], None], where: str, sleep: Callable[[f
                 send()
             return
         except _Conflict:
-            sleep(random.uniform(0, 0.05 * 2**attempt))
+            sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.05 * 2**attempt)))
     raise TransientError(f"Table {where}: another transaction stayed in the way; try again.")
 
 

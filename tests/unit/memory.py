@@ -35,15 +35,30 @@ class MemoryDynamo:
             item = self._table(TableName).get(_key(Key))
             return {"Item": copy.deepcopy(item)} if item else {}
 
-    def query(self, *, TableName: str, ExpressionAttributeValues: Item, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        with self._lock:
+            found = {
+                name: [self._table(name)[key] for key in map(_key, wanted["Keys"]) if key in self._table(name)]
+                for name, wanted in RequestItems.items()
+            }
+            return {"Responses": copy.deepcopy(found), "UnprocessedKeys": {}}
+
+    def query(
+        self,
+        *,
+        TableName: str,  # noqa: N803
+        ExpressionAttributeValues: Item,  # noqa: N803
+        Limit: int | None = None,  # noqa: N803
+        **_: Any,
+    ) -> dict[str, Any]:
         wanted = ExpressionAttributeValues[":k"]["S"]
         with self._lock:
             table = self._table(TableName)
-            return {"Items": [copy.deepcopy(table[key]) for key in sorted(table) if key[0] == wanted]}
+            keys = sorted(key for key in table if key[0] == wanted)
+            return {"Items": [copy.deepcopy(table[key]) for key in keys[:Limit]]}
 
-    def delete_item(self, *, TableName: str, Key: Item) -> None:  # noqa: N803
-        with self._lock:
-            self._table(TableName).pop(_key(Key), None)
+    def delete_item(self, **request: Any) -> None:
+        self._alone("DeleteItem", {"Delete": request})
 
     def put_item(self, **request: Any) -> None:
         self._alone("PutItem", {"Put": request})
@@ -85,8 +100,11 @@ class MemoryDynamo:
                 )
             table, key = self._place(action)
             item = self._written(action)
-            assert item is not None
-            self._table(table)[key] = item
+            if "Delete" in action:
+                self._table(table).pop(key, None)
+            else:
+                assert item is not None
+                self._table(table)[key] = item
 
     def _table(self, name: str) -> dict[tuple[str, str], Item]:
         return self.tables.setdefault(name, {})

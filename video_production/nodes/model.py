@@ -99,9 +99,10 @@ class Node:
 
     `inputs` maps a slot to the ordered ids of the nodes plugged into it. `config` has the document's camelCase keys.
     `asset` is `{type, source | content, sha256}` for asset nodes. `process_uuid` is the fence: minted when the node is
-    claimed; a writer without the current one changes nothing. `asked_at` is when a person last asked for this node,
-    `asked` how: "run" (the pipeline) or "retry" (this node, by name). `announced` is the `ended` that was published
-    last. Times are Unix seconds.
+    claimed; a writer without the current one changes nothing. `because` says what the last edit changed that
+    concerns it. `asked_at` is when a person last asked for this node, `asked` how: "run" (the pipeline) or "retry" (this node, by name). `announced` is the `ended` that was published
+    last. `slot` is the job slot that its claim took, until it is given back; `ticket` its place in the queue for one.
+    Times are Unix seconds.
     """
 
     pipeline_id: str
@@ -122,6 +123,9 @@ class Node:
     asked_at: float = 0.0
     asked: str = "run"
     announced: str = ""
+    because: tuple[str, ...] = ()
+    slot: str = ""
+    ticket: str = ""
 
     @property
     def input_ids(self) -> tuple[str, ...]:
@@ -156,6 +160,8 @@ class Pipeline:
     `run` counts what people asked for (edits, retries, cancellations): an outcome belongs to one run.
     `editing` is true from the begin of an edit until it is published: what is read is neither old nor new.
     `announced` is the `ended` that was published last; `watcher` the name of the execution that watches it.
+    `budget_usd` is the most that all its purchases together may cost, in US dollars (None: no limit). `live` names the
+    providers that are to be the real ones; None where the environment alone decides.
     """
 
     id: str
@@ -171,6 +177,8 @@ class Pipeline:
     outcome: Outcome | None = None
     announced: str = ""
     watcher: str = ""
+    budget_usd: float | None = None
+    live: tuple[str, ...] | None = None
 
     @property
     def ended(self) -> str | None:

@@ -47,6 +47,9 @@ def read_node(item: Mapping[str, Any]) -> Node:
         asked_at=float(item.get("asked_at", 0)),
         asked=item.get("asked", "run"),
         announced=item.get("announced", ""),
+        because=tuple(item.get("because", ())),
+        slot=item.get("slot", ""),
+        ticket=item.get("ticket", ""),
     )
 
 
@@ -66,6 +69,8 @@ def read_pipeline(item: Mapping[str, Any]) -> Pipeline:
         editing="edit" in item,
         announced=item.get("announced", ""),
         watcher=item.get("watcher", ""),
+        budget_usd=float(item["budget_usd"]) if item.get("budget_usd") is not None else None,
+        live=tuple(item["live"]) if item.get("live") is not None else None,
         outcome=Outcome(
             status=outcome["status"],
             revision=int(outcome["revision"]),

@@ -9,12 +9,14 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from video_production.errors import NotFound, RequestError, Superseded
+from video_production.nodes.claims import Claim
 from video_production.nodes.model import Desired, Node, NodeStatus, Outcome, Output, Pipeline
 from video_production.nodes.reading import PIPELINE_ITEM, read_items, read_node, read_pipeline
+from video_production.nodes.slots import give_back_slot, hand_over_slot, take_slot
+from video_production.nodes.tickets import Ticket
 from video_production.tables import Check, ConditionFailed, Delete, Put, Table, Update, transact
 
 __all__ = ["ACTIVE_PIPELINE", "PIPELINE_ITEM", "Claim", "NodeTable", "read_items"]
@@ -24,26 +26,6 @@ ACTIVE_PIPELINE = "pipeline"
 not written or not announced yet."""
 
 _OWNED = "{process_uuid} = :mine AND {status} = :in_progress"
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The right to work on a node: valid as long as the node holds this `process_uuid` and is in progress."""
-
-    pipeline_id: str
-    node_id: str
-    process_uuid: str
-
-    @classmethod
-    def from_event(cls, event: Mapping[str, Any]) -> Claim:
-        try:
-            return cls(str(event["pipeline_id"]), str(event["node_id"]), str(event["process_uuid"]))
-        except KeyError as error:
-            raise RequestError(f"The event lacks {error}; it needs pipeline_id, node_id and process_uuid.") from None
-
-    @property
-    def key(self) -> dict[str, str]:
-        return {"pipeline_id": self.pipeline_id, "id": self.node_id}
 
 
 class NodeTable:
@@ -113,16 +95,22 @@ class NodeTable:
             ),
         )
 
-    def reset(self, pipeline_id: str, node_id: str, edit: str = "") -> None:
-        """Return a node to pending without an owner: whoever works on it loses its claim."""
+    def reset(self, pipeline_id: str, node_id: str, edit: str = "", because: Sequence[str] = ()) -> None:
+        """Return a node to pending without an owner: whoever works on it loses its claim. `because` is for people."""
         self._edit(
             pipeline_id,
             edit,
             Update(
                 table=self.name,
                 key={"pipeline_id": pipeline_id, "id": node_id},
-                set={"status": NodeStatus.PENDING, "metadata": {}, "asked_at": self.clock(), "asked": "run"},
-                remove=["process_uuid", "output", "restarts"],
+                set={
+                    "status": NodeStatus.PENDING,
+                    "metadata": {},
+                    "asked_at": self.clock(),
+                    "asked": "run",
+                    "because": list(because),
+                },
+                remove=["process_uuid", "output", "restarts", "slot", "ticket"],
             ),
         )
 
@@ -157,8 +145,15 @@ class NodeTable:
                 "prefix": pipeline.prefix,
                 "published": edit,
                 "active": ACTIVE_PIPELINE,
+                **({} if pipeline.budget_usd is None else {"budget_usd": pipeline.budget_usd}),
+                **({} if pipeline.live is None else {"live": list(pipeline.live)}),
             },
-            remove=["outcome", "edit"],
+            remove=[
+                "outcome",
+                "edit",
+                *(["budget_usd"] if pipeline.budget_usd is None else []),
+                *(["live"] if pipeline.live is None else []),
+            ],
             add={"revision": 1, "run": 1},
             condition="{edit} = :edit" if edit else "",
             values={"edit": edit} if edit else {},
@@ -185,11 +180,18 @@ class NodeTable:
 
     # Scheduling
 
-    def claim(self, pipeline: Pipeline, node_id: str, process_uuid: str) -> Claim | None:
-        """Row 1: pending → in progress, if the pipeline is as it was read. None when somebody else was first."""
+    def claim(
+        self, pipeline: Pipeline, node_id: str, process_uuid: str, *, slot: str = "", ticket: Ticket | None = None
+    ) -> Claim | None:
+        """Row 1: pending → in progress, if the pipeline is as it was read. None when somebody else was first.
+
+        With `slot` only if that job slot is free, which is taken with it; with `ticket` only if the node waits with it,
+        which is used up.
+        """
         claim = Claim(pipeline.id, node_id, process_uuid)
         now = self.clock()
-        actions: list[Check | Put | Update] = [
+        in_turn = " AND {ticket} = :ticket" if ticket else " AND attribute_not_exists({ticket})" if slot else ""
+        actions: list[Check | Delete | Put | Update] = [
             Check(
                 table=self.name,
                 key=self._pipeline_key(pipeline.id),
@@ -205,11 +207,17 @@ class NodeTable:
                     "claimed_at": now,
                     "touched_at": now,
                     "metadata": {"started_at": now},
+                    **({"slot": slot} if slot else {}),
                 },
-                condition="{status} = :pending",
-                values={"pending": NodeStatus.PENDING},
+                remove=["ticket"],
+                condition="{status} = :pending" + in_turn,
+                values={"pending": NodeStatus.PENDING} | ({"ticket": ticket.id} if ticket else {}),
             ),
         ]
+        if slot:
+            actions.append(take_slot(self.name, slot, claim, now))
+        if ticket:
+            actions.append(Delete(table=self.name, key=ticket.key))
         try:
             transact(self.client, actions, self.table.sleep)
         except ConditionFailed as failure:
@@ -217,8 +225,8 @@ class NodeTable:
             return claim if old.get("process_uuid") == process_uuid else None
         return claim
 
-    def reclaim(self, claim: Claim, process_uuid: str) -> Claim | None:
-        """Row 2: hand a node whose execution is closed to a new one. None when it has moved on."""
+    def reclaim(self, claim: Claim, process_uuid: str, slot: str = "") -> Claim | None:
+        """Row 2: hand a node whose execution is closed to a new one, with its job slot. None when it has moved on."""
         fresh = Claim(claim.pipeline_id, claim.node_id, process_uuid)
         update = Update(
             table=self.name,
@@ -228,11 +236,28 @@ class NodeTable:
             condition=_OWNED,
             values={"mine": claim.process_uuid, "in_progress": NodeStatus.IN_PROGRESS},
         )
+        actions = [update, hand_over_slot(self.name, slot, claim, process_uuid)] if slot else [update]
         try:
-            self._write(update)
+            transact(self.client, actions, self.table.sleep)
         except ConditionFailed as failure:
-            return fresh if (failure.old or {}).get("process_uuid") == process_uuid else None
+            old = failure.olds[0] or self.table.get(claim.key) or {}
+            return fresh if old.get("process_uuid") == process_uuid else None
         return fresh
+
+    def give_back(self, claim: Claim, slot: str) -> bool:
+        """Free the job slot of a node that has ended, and whose job has. False when both have moved on."""
+        forget = Update(
+            table=self.name,
+            key=claim.key,
+            remove=["slot"],
+            condition="{process_uuid} = :mine AND {slot} = :slot",
+            values={"mine": claim.process_uuid, "slot": slot},
+        )
+        try:
+            transact(self.client, [forget, give_back_slot(self.name, slot, claim)], self.table.sleep)
+        except ConditionFailed:
+            return False
+        return True
 
     def restarts(self, claim: Claim) -> int:
         item = self.table.get(claim.key)
@@ -332,7 +357,7 @@ class NodeTable:
                 table=self.name,
                 key=key,
                 set={"status": NodeStatus.PENDING, "metadata": {}, "asked_at": asked_at, "asked": asked},
-                remove=["process_uuid", "restarts"],
+                remove=["process_uuid", "restarts", "slot"],
                 condition="{status} = :failed",
                 values={"failed": NodeStatus.FAILED},
             ),

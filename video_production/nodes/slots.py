@@ -1,0 +1,137 @@
+"""Job slots: how many jobs may be under way at one provider at once, as items of the node table.
+
+An item of the partition `#slots#{provider}` is a slot that is taken; a free one is no item. It is put in the
+transaction that claims a node, so two can't have it. Whoever sends a paid request writes into the slot which attempt
+that was, in the transaction of the intent: there is no request without a slot, and every slot knows its job. It comes
+back when its holder has moved on and that job has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from video_production.nodes.claims import Claim
+from video_production.tables import ConditionFailed, Delete, Put, Table, Update
+
+__all__ = [
+    "JobSlot",
+    "free_slots",
+    "give_back_slot",
+    "hand_over_slot",
+    "held_slots",
+    "read_slot",
+    "release_slot",
+    "slot_key",
+    "take_slot",
+    "use_slot",
+]
+
+_PARTITION = "#slots#"
+_MINE = "{process_uuid} = :mine"
+
+
+@dataclass(frozen=True, slots=True)
+class JobSlot:
+    """A slot that is taken. `name` is `{provider}#{number}`; `attempt` of `take_id` is what was last sent in it.
+
+    `ends_by` is when a job of which nobody knows anything has surely ended. Times are Unix seconds.
+    """
+
+    name: str
+    holder: Claim
+    taken_at: float
+    take_id: str = ""
+    attempt: str = ""
+    sent_at: float = 0.0
+    ends_by: float = 0.0
+
+    @property
+    def number(self) -> int:
+        return int(self.name.rpartition("#")[2])
+
+
+def slot_key(name: str) -> dict[str, str]:
+    """Where a slot lies in the node table."""
+    provider, _, number = name.rpartition("#")
+    return {"pipeline_id": _PARTITION + provider, "id": number}
+
+
+def held_slots(table: Table, provider: str) -> list[JobSlot]:
+    """The slots of a provider that are taken, read consistently."""
+    return [_read(item) for item in table.query("pipeline_id", _PARTITION + provider)]
+
+
+def read_slot(table: Table, name: str) -> JobSlot | None:
+    """A slot; None when it is free."""
+    item = table.get(slot_key(name))
+    return _read(item) if item else None
+
+
+def free_slots(provider: str, held: Iterable[JobSlot], limit: int) -> list[str]:
+    """The names of the slots that may be taken now.
+
+    After a limit was lowered, slots beyond it are still held: each of them closes one within the limit. The number of
+    those only falls, so whoever read `held` earlier may take less, never more.
+    """
+    taken = {slot.number for slot in held}
+    beyond = sum(number >= limit for number in taken)
+    return [f"{provider}#{number:04}" for number in range(limit - beyond) if number not in taken]
+
+
+def take_slot(table: str, name: str, claim: Claim, now: float) -> Put:
+    """The action that takes a slot; its condition fails when somebody has it."""
+    item = {
+        **slot_key(name),
+        "holder_pipeline": claim.pipeline_id,
+        "holder_node": claim.node_id,
+        "process_uuid": claim.process_uuid,
+        "taken_at": now,
+    }
+    return Put(table=table, item=item, condition="attribute_not_exists({pipeline_id})")
+
+
+def hand_over_slot(table: str, name: str, claim: Claim, process_uuid: str) -> Update:
+    """The action that gives a slot to the next claim of the same node."""
+    return Update(
+        table=table,
+        key=slot_key(name),
+        set={"process_uuid": process_uuid},
+        condition=_MINE,
+        values={"mine": claim.process_uuid},
+    )
+
+
+def use_slot(table: str, name: str, claim: Claim, sent: Mapping[str, Any]) -> Update:
+    """The action that writes into a slot what is sent in it: `take_id`, `attempt`, `sent_at`, `ends_by`."""
+    return Update(table=table, key=slot_key(name), set=dict(sent), condition=_MINE, values={"mine": claim.process_uuid})
+
+
+def give_back_slot(table: str, name: str, claim: Claim) -> Delete:
+    """The action that frees a slot; its condition fails when it is somebody else's by now."""
+    return Delete(table=table, key=slot_key(name), condition=_MINE, values={"mine": claim.process_uuid})
+
+
+def release_slot(table: Table, slot: JobSlot) -> bool:
+    """Free a slot whose holder is gone. False when it is not as it was read: something was sent in it meanwhile."""
+    unsent = "attribute_not_exists({attempt})"
+    condition = f"{_MINE} AND " + ("{attempt} = :attempt" if slot.attempt else unsent)
+    values = {"mine": slot.holder.process_uuid} | ({"attempt": slot.attempt} if slot.attempt else {})
+    try:
+        table.write(Delete(table=table.name, key=slot_key(slot.name), condition=condition, values=values))
+    except ConditionFailed as failure:
+        return failure.old is None  # it is free already, or the answer to an earlier try of this was lost
+    return True
+
+
+def _read(item: Mapping[str, Any]) -> JobSlot:
+    return JobSlot(
+        name=f"{item['pipeline_id'].removeprefix(_PARTITION)}#{item['id']}",
+        holder=Claim(item["holder_pipeline"], item["holder_node"], item["process_uuid"]),
+        taken_at=float(item["taken_at"]),
+        take_id=item.get("take_id", ""),
+        attempt=item.get("attempt", ""),
+        sent_at=float(item.get("sent_at", 0)),
+        ends_by=float(item.get("ends_by", 0)),
+    )
