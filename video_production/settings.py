@@ -135,7 +135,7 @@ _FACTS = (
         deadline=30 * 60,
         indexing_lag=10 * 60,
         disk=2048,
-        options=("project", "location", "bucket", "auth"),
+        options=("project", "location", "bucket", "model"),
     ),
     ProviderFacts(
         "runway",

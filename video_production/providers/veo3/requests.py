@@ -14,7 +14,16 @@ from typing import Any
 from video_production.errors import RequestError
 from video_production.providers.interface import GenerationRequest, InputContent
 
-__all__ = ["LARGEST_IMAGE", "FirstFrame", "effective_config", "first_frame", "image_of", "prompt_of", "submit_body"]
+__all__ = [
+    "LARGEST_IMAGE",
+    "FirstFrame",
+    "check_size",
+    "effective_config",
+    "first_frame",
+    "image_of",
+    "prompt_of",
+    "submit_body",
+]
 
 NODE_TYPE = "generate-animation"
 LARGEST_IMAGE = 20 << 20
@@ -76,13 +85,17 @@ def image_of(request: GenerationRequest) -> InputContent | None:
     return images[0] if images else None
 
 
-def first_frame(content: bytes, name: str) -> FirstFrame:
-    """A picture as Vertex AI takes it. RequestError, naming the file, for one that is no PNG or JPEG or too large."""
-    if len(content) > LARGEST_IMAGE:
+def check_size(size: int, name: str) -> None:
+    """RequestError, naming the file, for a picture of more bytes than Vertex AI takes."""
+    if size > LARGEST_IMAGE:
         raise RequestError(
-            f"The picture {name} has {len(content) / 2**20:.1f} MB; Veo takes at most {LARGEST_IMAGE >> 20} MB as the "
-            "first frame. Make it smaller."
+            f"The picture {name} has {size / 2**20:.1f} MB; Veo takes at most {LARGEST_IMAGE >> 20} MB as the first "
+            "frame. Make it smaller."
         )
+
+
+def first_frame(content: bytes, name: str) -> FirstFrame:
+    """A picture as Vertex AI takes it. RequestError, naming the file, for one that is neither PNG nor JPEG."""
     for signature, mime_type in _SIGNATURES.items():
         if content.startswith(signature):
             return FirstFrame(content, mime_type)
