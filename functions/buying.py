@@ -37,7 +37,13 @@ _RESERVE = 60_000
 _storage = Storage()
 _client = connect()
 _nodes = NodeTable(_client, settings.nodes_table)
-_takes = TakeTable(_client, settings.takes_table, settings.nodes_table, report=telemetry.add)
+_takes = TakeTable(
+    _client,
+    settings.takes_table,
+    settings.nodes_table,
+    report=telemetry.add,
+    monthly_budget=settings.monthly_budget_usd,
+)
 _queues = LazyClient("sqs") if settings.scheduling_queue_url else None
 
 

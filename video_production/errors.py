@@ -12,6 +12,7 @@
     │   ├── ProviderJobFailed     an accepted job ended without a result
     │   └── ProviderUnreachable   a free call (check, download, look-up) failed; repeat it
     ├── MayHaveBeenPaid           a take whose last attempt can't be decided by a machine
+    ├── BudgetExceeded            a budget has no room for a request, so it was not sent
     ├── OperatorError             the installation is wrong: permissions, secrets, disk
     │   └── SecretMissing         a provider's key has no value
     ├── TransientError            AWS or the network hiccuped; Step Functions retries it by this name
@@ -30,6 +31,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 __all__ = [
+    "BudgetExceeded",
     "Cancelled",
     "DocumentError",
     "InputError",
@@ -172,6 +174,12 @@ class MayHaveBeenPaid(VideoProductionError):
     """A machine can't decide whether the last attempt was paid; a person does, with `resolve`."""
 
     may_have_been_paid: ClassVar[bool] = True
+
+
+class BudgetExceeded(VideoProductionError):
+    """The budget of a pipeline or of a month has no room for a request. Nothing was sent; other branches finish."""
+
+    who: ClassVar[Who] = "caller"
 
 
 class OperatorError(VideoProductionError):

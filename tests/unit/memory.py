@@ -10,6 +10,7 @@ import copy
 import re
 import threading
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import boto3
@@ -17,7 +18,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 Item = dict[str, Any]
 _KEYS = (("pipeline_id", "id"), ("take_id", "record"))
-_TOKEN = re.compile(r"\s*(<>|[(),=]|[#:.\w]+)")
+_TOKEN = re.compile(r"\s*(<>|<=|[(),=]|[#:.\w]+)")
 _CLAUSE = re.compile(r"\b(SET|REMOVE|ADD)\b")
 
 
@@ -152,8 +153,8 @@ class MemoryDynamo:
         for addition in filter(None, (part.strip() for part in clauses.get("ADD", "").split(","))):
             path, amount = addition.split()
             [step] = _steps(path, names)
-            before = int(item.get(step, {"N": "0"})["N"])
-            item[step] = {"N": str(before + int(values[amount]["N"]))}
+            before = Decimal(item.get(step, {"N": "0"})["N"])
+            item[step] = {"N": str(before + Decimal(values[amount]["N"]))}
         return item
 
     def _parent(self, item: Item, steps: list[str]) -> Item:
@@ -169,7 +170,7 @@ class MemoryDynamo:
 
 
 class _Condition:
-    """AND, OR, `=`, `<>`, IN, attribute_exists and attribute_not_exists."""
+    """AND, OR, NOT, `=`, `<>`, `<=`, IN, contains, attribute_exists and attribute_not_exists."""
 
     def __init__(self, text: str, request: Mapping[str, Any], item: Item) -> None:
         self.tokens: list[str] = _TOKEN.findall(text)
@@ -207,6 +208,15 @@ class _Condition:
             there = self._at(self.tokens.pop(0)) is not None
             self._expect(")")
             return there == (first == "attribute_exists")
+        if first == "NOT":
+            return not self._one()
+        if first == "contains":
+            self._expect("(")
+            entries = (self._at(self.tokens.pop(0)) or {}).get("L", [])
+            self._expect(",")
+            wanted = self.values[self.tokens.pop(0)]
+            self._expect(")")
+            return any(_same(entry, wanted) for entry in entries)
         found, operator = self._at(first), self.tokens.pop(0)
         if operator == "IN":
             self._expect("(")
@@ -214,7 +224,10 @@ class _Condition:
             choices = [token for token in self.tokens[:end] if token != ","]
             del self.tokens[: end + 1]
             return any(_same(found, self.values[choice]) for choice in choices)
-        return _same(found, self.values[self.tokens.pop(0)]) == (operator == "=")
+        value = self.values[self.tokens.pop(0)]
+        if operator == "<=":
+            return found is not None and Decimal(found["N"]) <= Decimal(value["N"])
+        return _same(found, value) == (operator == "=")
 
     def _at(self, path: str) -> Any:
         return _find(self.item, _steps(path, self.names))

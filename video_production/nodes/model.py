@@ -99,10 +99,9 @@ class Node:
 
     `inputs` maps a slot to the ordered ids of the nodes plugged into it. `config` has the document's camelCase keys.
     `asset` is `{type, source | content, sha256}` for asset nodes. `process_uuid` is the fence: minted when the node is
-    claimed; a writer without the current one changes nothing. `because` says what the last edit changed that
-    concerns it. `asked_at` is when a person last asked for this node, `asked` how: "run" (the pipeline) or "retry" (this node, by name). `announced` is the `ended` that was published
-    last. `slot` is the job slot that its claim took, until it is given back; `ticket` its place in the queue for one.
-    Times are Unix seconds.
+    claimed; a writer without the current one changes nothing. `asked_at` is when a person last asked for this node,
+    `asked` how: "run" (the pipeline) or "retry" (this node, by name). `because` says, for people, what the last edit
+    changed that concerns it. `announced` is the `ended` that was published last. Times are Unix seconds.
     """
 
     pipeline_id: str

@@ -20,7 +20,7 @@ from typing import Any
 from video_production.errors import OperatorError
 from video_production.providers.interface import Price
 
-__all__ = ["PRICES", "PriceList", "price_date", "price_of"]
+__all__ = ["PRICES", "PriceList", "dollars", "price_date", "price_of"]
 
 PRICES = Path(__file__).with_name("prices.json")
 _FIELDS = frozenset({"unit", "per", "models", "other_models", "source", "note"})
@@ -80,6 +80,11 @@ def price_of(provider: str, model: str, quantity: float, price_list: PriceList |
     return (price_list or PriceList.read()).price(provider, model, quantity)
 
 
+def dollars(usd: float) -> str:
+    """An amount for people: `$0.06`, `$1,234.50`, `$0.0008`."""
+    return f"${usd:,.2f}" if usd >= 0.005 or usd == 0 else f"${usd:.4f}"
+
+
 def price_date() -> str:
     """The day on which the shipped prices were read, as `YYYY-MM-DD`."""
     return PriceList.read().date
@@ -107,7 +112,9 @@ def _changed(text: str) -> PriceList:
                 raise ValueError(f"'{name}' needs the unit that it counts")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         form = '{"providers": {"heygen": {"models": {"avatar": 0.05}}}}'
-        raise OperatorError(f"The prices set for this environment can't be read ({error}); their form is {form}.") from error
+        raise OperatorError(
+            f"The prices set for this environment can't be read ({error}); their form is {form}."
+        ) from error
     date = str(changes.get("date", shipped.date))
     return PriceList(date, {**shipped.providers, **providers}, tuple(providers))
 

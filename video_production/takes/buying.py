@@ -47,7 +47,7 @@ from video_production.providers.interface import GenerationProvider
 from video_production.settings import ProviderSettings
 from video_production.storage import Storage
 from video_production.takes.completing import Completer
-from video_production.takes.deciding import may_buy_again, raise_if_ended, sent_again_in
+from video_production.takes.deciding import check_agreed, may_buy_again, raise_if_ended, sent_again_in
 from video_production.takes.fingerprint import request_hash
 from video_production.takes.following import ANSWER_MARGIN, Followed, Follower
 from video_production.takes.model import Take, TakeAttempt, TakeState
@@ -124,9 +124,11 @@ class Buyer:
     def submit(self, claim: Claim) -> Step:
         """Bring the node's next take under way, or follow the one that exists.
 
-        Raises Superseded, ProviderRefused, ProviderJobFailed, MayHaveBeenPaid, Cancelled, TransientError, InputError.
+        Raises Superseded, ProviderRefused, ProviderJobFailed, MayHaveBeenPaid, BudgetExceeded, Cancelled,
+        TransientError, InputError.
         """
         wanted = self._wanted(claim)
+        check_agreed(wanted.pipeline, self.provider.name, self.provider.title, self.settings.mode)
         takes = self.completer.takes_of(wanted)
         part = wanted.next_part(takes)
         if part is None:
@@ -253,6 +255,9 @@ class Buyer:
             price=self.provider.price(part.request),
             request_hash=request_hash(part.request, attempt.way),
             position=position,
+            title=self.provider.title,
+            budget=wanted.pipeline.budget_usd,
+            live=None if wanted.pipeline.live is None else self.provider.name in wanted.pipeline.live,
         )
         if take is None:
             return self._step(

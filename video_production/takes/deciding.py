@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from video_production.errors import MayHaveBeenPaid, ProviderJobFailed, ProviderRefused
-from video_production.nodes.model import Node
+from video_production.errors import MayHaveBeenPaid, ProviderJobFailed, ProviderRefused, RequestError
+from video_production.nodes.model import Node, Pipeline
 from video_production.takes.following import undecided
 from video_production.takes.model import Take, TakeState
 
-__all__ = ["may_buy_again", "raise_if_ended", "sent_again_in"]
+__all__ = ["check_agreed", "may_buy_again", "raise_if_ended", "sent_again_in"]
+
+
+def check_agreed(pipeline: Pipeline, provider: str, title: str, mode: str) -> None:
+    """Raise RequestError where a pipeline that says from whom it may buy really said otherwise than is set here.
+
+    On a laptop a run that was interrupted is continued by whatever local cloud comes next, which may be another kind.
+    """
+    if pipeline.live is None or (provider in pipeline.live) == (mode == "live"):
+        return
+    if mode == "live":
+        raise RequestError(
+            f"This pipeline was not asked to use the real {title}, so nothing was sent. Run produce with --live "
+            f"{provider} to pay for it, or without --live for a draft."
+        )
+    raise RequestError(
+        f"This pipeline is to be made with the real {title}, so no draft was made. Run produce with --live {provider} "
+        "to go on, or without --live for a draft."
+    )
 
 
 def may_buy_again(node: Node, take: Take, now: float) -> bool:

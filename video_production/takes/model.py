@@ -83,6 +83,11 @@ class Take:
         return self.attempts[self.attempt]
 
     @property
+    def cost(self) -> Price:
+        """What it costs: as the provider reported it, else the price that was promised."""
+        return (self.made.cost if self.made else None) or self.price
+
+    @property
     def refused_ways(self) -> tuple[str, ...]:
         """Ways that refused themselves and named another one."""
         return tuple(a.way for a in self.attempts.values() if a.state == TakeState.REFUSED and a.fallback)

@@ -23,6 +23,7 @@ def made_item(made: Made) -> dict[str, Any]:
         "duration": made.duration,
         "external_id": made.external_id,
         "captions": {"srt": made.captions.srt, "vtt": made.captions.vtt} if made.captions else None,
+        "cost": {"quantity": made.cost.quantity, "unit": made.cost.unit, "usd": made.cost.usd} if made.cost else None,
     }
 
 
@@ -47,12 +48,16 @@ def read_take(item: Mapping[str, Any]) -> Take:
             duration=float(made["duration"]) if "duration" in made else None,
             external_id=made.get("external_id"),
             captions=Captions(**made["captions"]) if made.get("captions") else None,
-            cost=price,
+            cost=_cost(made.get("cost")) or price,
         )
         if made
         else None,
         account=item.get("account", ""),
     )
+
+
+def _cost(item: Mapping[str, Any] | None) -> Price | None:
+    return Price(float(item["quantity"]), item["unit"], float(item["usd"])) if item else None
 
 
 def _attempt(attempt_id: str, entry: Mapping[str, Any]) -> TakeAttempt:

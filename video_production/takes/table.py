@@ -8,15 +8,17 @@ same transaction. Whoever loses a condition gets False, re-reads and follows wha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from video_production.errors import RequestError
+from video_production.errors import RequestError, TransientError
 from video_production.metrics import Report, unreported
 from video_production.nodes.model import Desired, NodeStatus
 from video_production.nodes.table import PIPELINE_ITEM, Claim
 from video_production.providers.interface import Made, Price
+from video_production.settings import LEDGER_INDEX
 from video_production.tables import Check, ConditionFailed, Put, Table, Update, transact
+from video_production.takes.ledger import Counted, Entry, Ledger, Totals, read_entry, read_totals, refuse_for_budget
 from video_production.takes.model import LedgerEvent, Take, TakeAttempt, TakeState
 from video_production.takes.reading import made_item, read_take
 
@@ -27,11 +29,16 @@ _CURRENT = "{attempt} = :attempt"
 _UNANSWERED = (TakeState.SUBMITTING, TakeState.UNKNOWN)
 _OPEN = (*_UNANSWERED, TakeState.SUBMITTED)
 _KEPT_REFUSALS = 10
+_MODES = ("live", "draft")
+_MOVES = 4
 _FOLLOWED = (TakeState.SUBMITTED, TakeState.MADE)
 
 
 class TakeTable:
-    """Reads and writes takes. `clock` gives Unix seconds; `report` is told of money once, by whoever wrote it down."""
+    """Reads and writes takes. `clock` gives Unix seconds; `report` is told of money once, by whoever wrote it down.
+
+    `monthly_budget` is what all pipelines together may spend in a month, in US dollars.
+    """
 
     def __init__(
         self,
@@ -40,13 +47,16 @@ class TakeTable:
         nodes_table: str,
         clock: Callable[[], float] = time.time,
         report: Report = unreported,
+        monthly_budget: float | None = None,
     ) -> None:
         self.client = client
         self.name = name
         self.nodes_table = nodes_table
         self.clock = clock
         self.report = report
+        self.monthly_budget = monthly_budget
         self.table = Table(client, name)
+        self.money = Ledger(name, clock)
 
     def get(self, take_id: str) -> Take | None:
         item = self.table.get(self._key(take_id))
@@ -62,6 +72,26 @@ class TakeTable:
         records = [item for item in self.table.query("take_id", take_id) if item["record"].startswith("ledger#")]
         order = list(LedgerEvent)
         return sorted(records, key=lambda record: (float(record["at"]), order.index(LedgerEvent(record["event"]))))
+
+    def entries(self, pipeline_id: str) -> list[Entry]:
+        """Every paid request of a pipeline, drafts too, oldest first."""
+        items = [
+            item for mode in _MODES for item in self.table.query("take_id", self.money.pipeline_key(pipeline_id, mode))
+        ]
+        return _sorted(items)
+
+    def entries_of_month(self, month: str, mode: str) -> list[Entry]:
+        """Every paid request that was sent in a month (`2026-11`, UTC), oldest first; the latest may be missing yet."""
+        pages = self.table.index_pages(LEDGER_INDEX, "ledger_month", f"{month}#{mode}")
+        return _sorted(item for page in pages for item in page)
+
+    def totals(self, pipeline_id: str, mode: str) -> Totals:
+        """What a pipeline has spent and promised."""
+        return read_totals(self.table.get({"take_id": self.money.pipeline_key(pipeline_id, mode), "record": "total"}))
+
+    def totals_of_month(self, month: str, mode: str) -> Totals:
+        """What all pipelines together have spent and promised in a month."""
+        return read_totals(self.table.get({"take_id": self.money.month_key(month, mode), "record": "total"}))
 
     # Row 3
 
@@ -79,12 +109,16 @@ class TakeTable:
         price: Price,
         request_hash: str,
         position: Mapping[str, Any],
+        title: str = "",
+        budget: float | None = None,
+        live: bool | None = None,
     ) -> Take | None:
         """Row 3: the intent to buy, written before the request is sent. The take with its new attempt, exactly once.
 
         Holds only while the node is still claimed, the pipeline is wanted, and the take is as `previous` (read before).
         `position` is what the node's metadata shows of it; `takes` are all that the node consists of, where more than
-        this one.
+        this one. `budget` is the pipeline's, in US dollars, and `live` whether it may buy from this provider, as they
+        were read with it. Raises BudgetExceeded where a budget has no room for the price.
         """
         seen: dict[str, Any] = {"expected": previous.attempt, "state": previous.state} if previous else {}
         unchanged = "{attempt} = :expected AND {state} = :state" if previous else "attribute_not_exists({take_id})"
@@ -134,16 +168,25 @@ class TakeTable:
         wanted = Check(
             table=self.nodes_table,
             key={"pipeline_id": claim.pipeline_id, "id": PIPELINE_ITEM},
-            condition="{desired} = :run",
-            values={"run": Desired.RUN},
+            condition=f"{{desired}} = :run{_as_read('budget_usd', budget)}{_agreed(live)}",
+            values={
+                "run": Desired.RUN,
+                **({} if budget is None else {"budget_usd": budget}),
+                **({} if live is None else {"provider": provider}),
+            },
         )
         details = {"pipeline_id": claim.pipeline_id, "node_id": claim.node_id, "provider": provider, "mode": mode}
-        ledger = self._ledger(take_id, attempt.id, LedgerEvent.RESERVED, price, **details)
+        ledger = self.money.record(take_id, attempt.id, LedgerEvent.RESERVED, price, **details)
+        limits = (budget, self.monthly_budget)
+        promise = self.money.reserve(
+            claim, take_id, attempt, price, provider=provider, mode=mode, budget=limits[0], monthly=limits[1]
+        )
         try:
-            transact(self.client, [take, node, wanted, ledger], self.table.sleep)
+            transact(self.client, [take, node, wanted, ledger, *promise], self.table.sleep)
         except ConditionFailed as failure:
             # The attempt id is known to this call alone: if it stands there, the answer to our own write was lost.
             if (failure.olds[0] or {}).get("attempt") != attempt.id:
+                refuse_for_budget(failure, (5, 6), price, title=title or provider, limits=limits, at=attempt.sent_at)
                 return None
         attempts = {**(previous.attempts if previous else {}), attempt.id: attempt}
         return Take(take_id, TakeState.SUBMITTING, attempt.id, attempts, provider, mode, price, account=account)
@@ -164,10 +207,10 @@ class TakeTable:
         allowed: tuple[TakeState, ...],
     ) -> bool:
         update = self._advance(take, attempt_id, TakeState.SUBMITTED, changes, allowed)
-        ledger = self._ledger(take.id, attempt_id, LedgerEvent.SUBMITTED, take.price)
+        ledger = self.money.record(take.id, attempt_id, LedgerEvent.SUBMITTED, take.price)
         bindings = [self._binding(take, attempt_id, name) for name in dict.fromkeys(names)]
         try:
-            transact(self.client, [update, ledger, *bindings], self.table.sleep)
+            self._transact(take, attempt_id, [update, ledger, *bindings], LedgerEvent.RESERVED, take.price)
         except ConditionFailed as failure:
             old = failure.olds[0] or {}
             known = old.get("attempts", {}).get(attempt_id, {})
@@ -210,8 +253,10 @@ class TakeTable:
         """Row 7: nobody can tell whether the attempt was carried out; a person decides."""
         return self._end(take, attempt_id, TakeState.UNKNOWN, {"message": message}, _OPEN, LedgerEvent.UNKNOWN)
 
-    def mark_failed(self, take: Take, attempt_id: str, *, code: str, message: str, charged: bool | None) -> bool:
-        """Row 8: an accepted job ended without a result."""
+    def mark_failed(
+        self, take: Take, attempt_id: str, *, code: str, message: str, charged: bool | None, cost: Price | None = None
+    ) -> bool:
+        """Row 8: an accepted job ended without a result. `cost` is what the provider says that it charged."""
         event = LedgerEvent.REFUNDED if charged is False else LedgerEvent.SETTLED if charged else LedgerEvent.UNKNOWN
         return self._end(
             take,
@@ -221,6 +266,7 @@ class TakeTable:
             (TakeState.SUBMITTED,),
             event,
             charged=charged,
+            cost=cost if charged else None,
         )
 
     def mark_made(self, take: Take, attempt_id: str, made: Made) -> bool:
@@ -229,8 +275,7 @@ class TakeTable:
         changes: dict[str, Any] = {"external_id": made.external_id} if made.external_id else {}
         update = self._advance(take, attempt_id, TakeState.MADE, changes, _OPEN, charged=True, made=made_item(made))
         bindings = [self._binding(take, attempt_id, made.external_id)] if made.external_id else []
-        ledger = self._ledger(take.id, attempt_id, LedgerEvent.SETTLED, cost)
-        return self._commit(take, update, ledger, attempt_id, bindings)
+        return self._commit(take, update, LedgerEvent.SETTLED, cost, attempt_id, bindings)
 
     # Row 13
 
@@ -286,9 +331,10 @@ class TakeTable:
         allowed: tuple[TakeState, ...],
         event: LedgerEvent,
         charged: bool | None = None,
+        cost: Price | None = None,
     ) -> bool:
         update = self._advance(take, attempt_id, state, changes, allowed, charged=charged)
-        return self._commit(take, update, self._ledger(take.id, attempt_id, event, take.price), attempt_id)
+        return self._commit(take, update, event, cost or take.price, attempt_id)
 
     def _advance(
         self,
@@ -320,14 +366,39 @@ class TakeTable:
             values={"attempt": attempt_id, **{str(state): state for state in allowed}},
         )
 
-    def _commit(self, take: Take, update: Update, ledger: Put, attempt_id: str, bindings: Sequence[Put] = ()) -> bool:
+    def _commit(
+        self, take: Take, update: Update, event: LedgerEvent, cost: Price, attempt_id: str, bindings: Sequence[Put] = ()
+    ) -> bool:
+        ledger = self.money.record(take.id, attempt_id, event, cost)
         try:
-            transact(self.client, [update, ledger, *bindings], self.table.sleep)
+            self._transact(take, attempt_id, [update, ledger, *bindings], event, cost)
         except ConditionFailed as failure:
             old = failure.olds[0] or {}
             return bool(old.get("attempt") == attempt_id and old.get("state") == update.set["state"])
         self._count(take, update.set["state"], ledger.item, code=update.set.get(f"attempts.{attempt_id}.code"))
         return True
+
+    def _transact(
+        self, take: Take, attempt_id: str, actions: Sequence[Put | Update], event: LedgerEvent, cost: Price
+    ) -> None:
+        """Carry out `actions`, the first of which is the take's own, and move the attempt's money to `event`.
+
+        Where the money stands follows from the take as it was read; where it has moved since, what stands there counts.
+        """
+        refused = actions[0].set["state"] == TakeState.REFUSED if isinstance(actions[0], Update) else False
+        before: Counted | None = self.money.counted(take)
+        for _ in range(_MOVES):
+            moves = self.money.move(take, attempt_id, before, event, cost, forget=refused)
+            try:
+                transact(self.client, [*actions, *moves], self.table.sleep)
+                return
+            except ConditionFailed as failure:
+                elsewhere = bool(moves) and failure.failed[len(actions)] and not any(failure.failed[: len(actions)])
+                if not elsewhere:
+                    raise
+                old = failure.olds[len(actions)]
+                before = Counted(LedgerEvent(old["counted"]), int(old["amount"])) if old else None
+        raise TransientError("The money of a purchase moved several times at once; try again.")
 
     def _count(self, take: Take, state: TakeState, ledger: Mapping[str, Any], *, code: str | None) -> None:
         if ledger["event"] == LedgerEvent.SETTLED and take.mode == "live":
@@ -337,23 +408,24 @@ class TakeTable:
         if state == TakeState.REFUSED and code != "not_sent":
             self.report("ProviderRefusals", provider=take.provider)
 
-    def _ledger(self, take_id: str, attempt_id: str, event: LedgerEvent, price: Price, **details: Any) -> Put:
-        """One record per attempt and event: writing it twice writes the same thing."""
-        item = {
-            "take_id": take_id,
-            "record": f"ledger#{attempt_id}#{event}",
-            "attempt": attempt_id,
-            "event": event,
-            "at": self.clock(),
-            "quantity": price.quantity,
-            "unit": price.unit,
-            "usd": price.usd,
-            **details,
-        }
-        return Put(table=self.name, item=item)
-
     def _key(self, take_id: str) -> dict[str, str]:
         return {"take_id": take_id, "record": TAKE}
+
+
+def _as_read(name: str, value: float | None) -> str:
+    """The condition that a number of the pipeline is as it was read."""
+    return f" AND attribute_not_exists({{{name}}})" if value is None else f" AND {{{name}}} = :{name}"
+
+
+def _agreed(live: bool | None) -> str:
+    """The condition that a pipeline which says from whom it may buy (`live`) says so of `:provider`, or not."""
+    if live is None:
+        return " AND attribute_not_exists({live})"
+    return " AND contains({live}, :provider)" if live else " AND NOT contains({live}, :provider)"
+
+
+def _sorted(items: Iterable[Mapping[str, Any]]) -> list[Entry]:
+    return sorted((entry for item in items if (entry := read_entry(item))), key=lambda entry: entry.at)
 
 
 def _forgettable(take: Take | None) -> list[str]:

@@ -39,9 +39,11 @@ from video_production.scheduling.asking import Asking
 from video_production.settings import ProviderSettings
 from video_production.storage import StoredObject
 from video_production.takes.buying import Buyer
+from video_production.takes.ledger import balance, micro
 from video_production.takes.model import LedgerEvent, Take, TakeState
 from video_production.takes.table import TakeTable
 
+PRICE = 0.0024
 NODES = ("a", "b", "c")
 ANSWERS = (
     "accepted", "accepted", "accepted", "made", "refused", "busy", "other way", "lost, billed", "lost, unbilled",
@@ -398,6 +400,24 @@ class Protocol(RuleBasedStateMachine):
                 unknown += not {LedgerEvent.SETTLED, LedgerEvent.REFUNDED} & told
             book = sum(1 for owner in self.bank.book.values() if owner == take.id)
             assert known <= book <= known + unknown
+
+    @invariant()
+    def the_sums_are_those_of_the_entries_and_admit_the_bill(self) -> None:
+        entries = self.takes.entries("lesson")
+        assert balance(entries).admits(PRICE * len(self.bank.book))
+        assert sorted(entry.attempt for entry in entries if entry.state != LedgerEvent.REFUNDED) == sorted(
+            attempt.id
+            for take in self._all_takes()
+            for attempt in take.attempts.values()
+            if attempt.state != TakeState.REFUSED and attempt.charged is not False
+        )
+        sums = Counter({str(state): 0 for state in LedgerEvent})
+        for entry in entries:
+            sums[str(entry.state)] += micro(entry.usd)
+        totals = self.takes.totals("lesson", "live")
+        found = [round(1e6 * usd) for usd in (totals.reserved, totals.settled, totals.unknown)]
+        assert found == [sums["reserved"], sums["settled"], sums["unknown"]]
+        assert self.takes.totals_of_month("1970-01", "live") == totals
 
     @invariant()
     def a_result_never_changes(self) -> None:
