@@ -139,7 +139,7 @@ class GenerationProvider(Protocol):
 
     Errors: `submit` raises ProviderRefused (definitely not made) or ProviderAmbiguous (may have been paid); `check` and
     `collect` raise ProviderUnreachable where repeating may help and ProviderJobFailed where it can't; `find` raises
-    ProviderUnreachable; SecretMissing anywhere.
+    ProviderUnreachable, and ProviderRefused where it can prove that the request never left; SecretMissing anywhere.
     """
 
     name: str

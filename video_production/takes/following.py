@@ -15,6 +15,7 @@ from video_production.errors import (
     Cancelled,
     MayHaveBeenPaid,
     ProviderJobFailed,
+    ProviderRefused,
     ProviderUnreachable,
     TransientError,
     VideoProductionError,
@@ -119,6 +120,8 @@ class Follower:
         except ProviderUnreachable as error:
             tell(last_answer=str(error))
             return "waiting"
+        except ProviderRefused as refusal:
+            return self._never_sent(take, refusal)
         if isinstance(found, Unknown):
             return self._undecide(take, found.why)
         if found.external_id and found.external_id in elsewhere:
@@ -126,6 +129,13 @@ class Follower:
         if isinstance(found, Made):
             return self._made(take, attempt, found, tell, "answer lost, result found at the provider")
         return self.accepted(take, attempt, found, tell)
+
+    def _never_sent(self, take: Take, refusal: ProviderRefused) -> Followed:
+        """Row 5, late: the provider's module can prove that the request never left. Its node sends another one."""
+        retry_at = None if refusal.retry_after is None else self.clock() + refusal.retry_after
+        message = str(refusal)
+        self.takes.refuse(take, take.attempt, code=refusal.code, message=message, retry_at=retry_at, fallback=None)
+        return "waiting"
 
     def _poll(self, take: Take, attempt: Attempt, tell: Tell, *, cancel: bool) -> Followed:
         self.report("Polls", provider=self.provider.name)

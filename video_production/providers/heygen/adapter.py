@@ -89,7 +89,7 @@ class HeyGen(OneRequest):
         base_url: str = BASE_URL,
         submit_budget: float = 120.0,
         http: ProviderHttp | None = None,
-        price_list: Path = prices.PRICES,
+        price_list: prices.PriceList | None = None,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -114,6 +114,7 @@ class HeyGen(OneRequest):
             base_url=provider.base_url or BASE_URL,
             submit_budget=provider.submit_budget,
             http=ProviderHttp(cls.name, cls.title, ca_bundle=bundle, report=report),
+            price_list=prices.PriceList.of(settings.prices),
         )
 
     def effective_config(self, node_type: str, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -93,8 +93,8 @@ def tolerance(seconds: float) -> float:
 
 
 def priced_as(config: Mapping[str, Any]) -> str:
-    """The name of what is paid for in the price list: the engine, and whether it renders 4K."""
-    return str(config["engine"]) + ("-4k" if _shape(config)[0] == "4k" else "")
+    """What the price depends on, as the price list names it: the engine, and whether it renders 4K."""
+    return str(config["engine"]) + ("/4k" if _shape(config)[0] == "4k" else "")
 
 
 def video_body(
