@@ -49,18 +49,23 @@ class MotoTables:
         self._backend = dynamodb_backends[ACCOUNT][REGION]
         self._tables = tables
         for name, table in tables.items():
-            types = {**dict.fromkeys(table.keys, "S"), **table.index.keys}
-            index = {
-                "IndexName": table.index.name,
-                "KeySchema": _key_schema(table.index.keys),
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
+            types = dict.fromkeys(table.keys, "S")
+            for index in table.indexes:
+                types |= index.keys
+            indexes = [
+                {
+                    "IndexName": index.name,
+                    "KeySchema": _key_schema(index.keys),
+                    "Projection": {"ProjectionType": "ALL" if index.whole else "KEYS_ONLY"},
+                }
+                for index in table.indexes
+            ]
             self._backend.create_table(
                 name,
                 schema=_key_schema(table.keys),
                 attr=[{"AttributeName": attribute, "AttributeType": kind} for attribute, kind in types.items()],
                 throughput=None,
-                global_indexes=[index],
+                global_indexes=indexes,
                 indexes=[],
                 streams=None,
                 billing_mode="PAY_PER_REQUEST",
