@@ -69,7 +69,8 @@ _RULES = f"""\
 - An input for one node takes `id` or `[id]`; an input for several takes an ordered list.
 - What a node makes must fit where it goes: audio into audio, video into video.
 - Nodes can't feed each other in a circle, and exactly one node, the finished video, is used by no other.
-- Nothing that is paid for has a default that decides the bill: voice, model, avatar and length are always written down.
+- Nothing that decides the bill is chosen for you: voice, voice model, avatar and length are always written down. An
+  animation's model is the one that this page names, until `model` names another.
 - Paths start at the document's folder. `s3://` and `https://` URLs are taken as they are; what is behind them is
   looked at when the video is made.
 - Keys that a type does not have are mistakes, and so is the same key twice. In YAML, `yes`, `no`, `on` and `off` are

@@ -56,12 +56,12 @@ def _text_named_mp4(lab: Lab) -> None:
 
 def _not_made_yet(lab: Lab) -> None:
     def change(nodes: dict[str, dict[str, Any]]) -> None:
-        config = {"provider": "heygen", "avatarId": "anna"}
+        nodes["code"] = {"id": "code", "type": "asset", "asset": {"type": "json", "content": {}}}
         nodes["still"] = {
             "id": "still",
-            "type": "generate-talking-head",
-            "inputs": {"audio": "voice"},
-            "config": config,
+            "type": "render-code",
+            "inputs": {"config": "code"},
+            "config": {"provider": "remotion"},
         }
 
     _edit(lab, change)
@@ -95,8 +95,8 @@ WRONG = {
     ),
     "node that can't be made yet": (
         _not_made_yet,
-        "nodes.still.type: generate-talking-head can't be made yet. "
-        "What can: 'generate-voiceover', 'mix-audio' and 'merge-videos'.",
+        "nodes.still.type: render-code can't be made yet. What can: 'generate-voiceover', 'generate-talking-head', "
+        "'generate-animation', 'mix-audio' and 'merge-videos'.",
     ),
 }
 

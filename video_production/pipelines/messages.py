@@ -51,11 +51,11 @@ def value_range(field: FieldInfo) -> str:
     low = high = ""
     for rule in field.metadata:
         if isinstance(rule, annotated_types.Ge):
-            low = f"{rule.ge:g}"
+            low = f"{rule.ge:,}"
         elif isinstance(rule, annotated_types.Gt):
-            low = f"more than {rule.gt:g}"
+            low = f"more than {rule.gt:,}"
         elif isinstance(rule, annotated_types.Le):
-            high = f"{rule.le:g}"
+            high = f"{rule.le:,}"
     if low and high:
         return f"{low} and at most {high}" if low.startswith("more") else f"from {low} to {high}"
     return f"at least {low}" if low else ""

@@ -143,6 +143,8 @@ class TalkingHeadConfig(Config):
 class TalkingHeadNode(NodeModel):
     """A HeyGen avatar that speaks a voiceover."""
 
+    makeable = ("heygen",)
+
     type: Literal["generate-talking-head"]
     inputs: TalkingHeadInputs = Field(description="Which nodes it is made from.")
     config: TalkingHeadConfig = Field(description="How it is made.")
@@ -161,18 +163,54 @@ class VeoConfig(Config):
     provider: Literal["veo3"] = Field(description="Who makes it: veo3 (Veo 3.1).")
     duration: Literal[4, 6, 8] = Field(description="Seconds; billed by the second, so it is never chosen for you.")
     aspect_ratio: Literal["16:9", "9:16"] = Field(default="16:9", description="Landscape or portrait.")
+    model: limits.VeoModelId | None = Field(
+        default=None, description="It decides price and quality. The environment's own (`VEO3_MODEL`) when left out."
+    )
+    resolution: Literal["720p", "1080p"] = Field(default="720p", description="The shorter side in pixels.")
+    seed: int | None = Field(default=None, ge=0, le=2**32 - 1, description="The same one makes much the same clip.")
+    negative_prompt: str | None = Field(default=None, min_length=1, description="What shall not be seen.")
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        if self.resolution == "1080p" and self.model == "veo-3.1-lite-generate-001":
+            yield "resolution", f"{self.model} makes nothing but 720p. Remove 'resolution' or choose another model."
 
 
 class RunwayConfig(Config):
-    """An animation by Runway."""
+    """An animation by Runway: by its Gen-4.5, or by Veo 3.1 that Runway runs."""
 
     provider: Literal["runway"] = Field(description="Who makes it: Runway.")
-    duration: int = Field(ge=2, le=10, description="Seconds; billed by the second, so it is never chosen for you.")
+    model: limits.RunwayModelId = Field(
+        default="gen4.5", description="It decides price and quality. `gen4.5` is what `runway` means by itself."
+    )
+    duration: int = Field(
+        ge=2,
+        le=10,
+        description="Seconds; billed by the second, so it is never chosen for you. 4, 6 or 8 with a `veo3.1` model.",
+    )
     aspect_ratio: Literal["16:9", "9:16"] = Field(default="16:9", description="Landscape or portrait.")
+    resolution: Literal["720p", "1080p"] = Field(
+        default="720p", description="The shorter side in pixels; `1080p` needs a `veo3.1` model."
+    )
+    audio: bool = Field(default=False, description="Make sound, too, at a higher price; needs a `veo3.1` model.")
+    seed: int | None = Field(
+        default=None, ge=0, le=4_294_967_295, description="The same seed makes a similar clip. Drawn when left out."
+    )
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        model = limits.RUNWAY_MODELS[self.model]
+        if self.duration not in model.durations:
+            lengths = " or ".join(", ".join(map(str, model.durations)).rsplit(", ", 1))
+            yield "duration", f"{self.model} makes clips of {lengths} seconds, not {self.duration}."
+        if self.resolution not in model.resolutions:
+            yield "resolution", f"{self.model} makes no {self.resolution}. Remove 'resolution' or use model 'veo3.1'."
+        if self.audio and not model.sound:
+            yield "audio", f"{self.model} makes no sound. Remove 'audio' or use model 'veo3.1'."
 
 
 class AnimationNode(NodeModel):
     """A short clip made from a description."""
+
+    makeable = ("veo3", "runway")
 
     type: Literal["generate-animation"]
     inputs: AnimationInputs = Field(description="Which nodes it is made from.")

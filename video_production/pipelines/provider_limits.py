@@ -11,10 +11,14 @@ from typing import Literal
 __all__ = [
     "ANIMATION_PROMPT_LIMIT",
     "RETIRED_VOICE_MODELS",
+    "RUNWAY_MODELS",
     "TALKING_HEAD_RATIOS",
     "TALKING_HEAD_SIDES",
     "VOICE_MODELS",
     "OutputFormat",
+    "VeoModelId",
+    "RunwayModel",
+    "RunwayModelId",
     "VoiceModel",
     "VoiceModelId",
 ]
@@ -88,6 +92,27 @@ OutputFormat = Literal[
     "ulaw_8000",
     "alaw_8000",
 ]
+
+RunwayModelId = Literal["gen4.5", "veo3.1", "veo3.1_fast"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunwayModel:
+    """One of Runway's video models: the lengths of its clips in seconds, their sizes, and whether it makes sound."""
+
+    durations: tuple[int, ...]
+    resolutions: tuple[str, ...] = ("720p",)
+    sound: bool = False
+
+
+_VEO_AT_RUNWAY = RunwayModel((4, 6, 8), ("720p", "1080p"), sound=True)
+RUNWAY_MODELS: dict[RunwayModelId, RunwayModel] = {
+    "gen4.5": RunwayModel(tuple(range(2, 11))),
+    "veo3.1": _VEO_AT_RUNWAY,
+    "veo3.1_fast": _VEO_AT_RUNWAY,
+}
+
+VeoModelId = Literal["veo-3.1-generate-001", "veo-3.1-fast-generate-001", "veo-3.1-lite-generate-001"]
 
 ANIMATION_PROMPT_LIMIT = {"runway": 1_000}
 """The longest prompt in UTF-16 code units, where the provider states one."""

@@ -115,7 +115,10 @@ def test_json_assets(lesson: Data, problems: Problems, folder: Path, asset: Data
         {"id": "code", "type": "render-code", "inputs": {"config": "settings"}, "config": {"provider": "remotion"}},
     ]
     node(lesson, "final")["inputs"]["segments"].append("code")
-    later = "nodes.code.type: render-code can't be made yet. What can: 'generate-voiceover', 'mix-audio' and 'merge-videos'."
+    later = (
+        "nodes.code.type: render-code can't be made yet. What can: 'generate-voiceover', 'generate-talking-head', "
+        "'generate-animation', 'mix-audio' and 'merge-videos'."
+    )
     assert problems(lesson) == [*(f"nodes.settings.asset{line}" for line in lines), later]
 
 

@@ -334,24 +334,34 @@ def test_animations_are_checked_against_their_provider(lesson: Data, problems: P
         nodes = [animation if item["id"] == "clip" else item for item in lesson["nodes"]]
         return [line.removeprefix("nodes.clip.") for line in problems(lesson | {"nodes": nodes})]
 
-    later = (
-        "type: generate-animation can't be made yet. What can: 'generate-voiceover', 'mix-audio' and 'merge-videos'."
-    )
-    assert settings(provider="veo3", duration=8) == [later]
-    assert settings(provider="veo3", duration=5) == ["config.duration: must be 4, 6 or 8, but is the number 5.", later]
-    assert settings(provider="runway", duration=5) == [later]
-    assert settings(provider="runway", duration=11) == ["config.duration: must be from 2 to 10, but is 11.", later]
+    assert settings(provider="veo3", duration=8) == []
+    assert settings(provider="veo3", duration=5) == ["config.duration: must be 4, 6 or 8, but is the number 5."]
+    assert settings(provider="runway", duration=5) == []
+    assert settings(provider="runway", duration=11) == ["config.duration: must be from 2 to 10, but is 11."]
     assert settings(provider="runway", duration=5.5) == [
-        "config.duration: must be a whole number, but is the number 5.5.",
-        later,
+        "config.duration: must be a whole number, but is the number 5.5."
     ]
     assert settings(provider="runway")[0].startswith(
         "config.duration: 'duration' is missing. Seconds; billed by the second"
     )
-    assert settings(duration=8) == ["config.provider: 'provider' is missing. Use 'veo3' or 'runway'.", later]
+    assert settings(duration=8) == ["config.provider: 'provider' is missing. Use 'veo3' or 'runway'."]
     assert settings(provider="sora") == [
-        "config.provider: 'sora' does not make generate-animation. Use 'veo3' or 'runway'.",
-        later,
+        "config.provider: 'sora' does not make generate-animation. Use 'veo3' or 'runway'."
+    ]
+
+
+def test_an_animation_by_runway_fits_its_model(lesson: Data, problems: Problems) -> None:
+    def settings(**config: Any) -> list[str]:
+        shown = {"provider": "runway", "duration": 8, **config}
+        animation = {"id": "clip", "type": "generate-animation", "inputs": {"prompt": "text"}, "config": shown}
+        nodes = [animation if item["id"] == "clip" else item for item in lesson["nodes"]]
+        return [line.removeprefix("nodes.clip.config.") for line in problems(lesson | {"nodes": nodes})]
+
+    assert settings(model="veo3.1_fast", audio=True, resolution="1080p", seed=7) == []
+    assert settings(model="veo3.1", duration=5) == ["duration: veo3.1 makes clips of 4, 6 or 8 seconds, not 5."]
+    assert settings(resolution="1080p", audio=True) == [
+        "resolution: gen4.5 makes no 1080p. Remove 'resolution' or use model 'veo3.1'.",
+        "audio: gen4.5 makes no sound. Remove 'audio' or use model 'veo3.1'.",
     ]
 
 
@@ -364,7 +374,7 @@ def test_talking_heads_are_checked_against_heygen(lesson: Data, problems: Proble
             "config": {"provider": "heygen", "avatarId": "anna"} | config,
         }
         nodes = [head if item["id"] == "clip" else item for item in lesson["nodes"]]
-        return [line.removeprefix("nodes.clip.") for line in problems(lesson | {"nodes": nodes})][1:]
+        return [line.removeprefix("nodes.clip.") for line in problems(lesson | {"nodes": nodes})]
 
     assert settings() == settings(width=1280, height=720) == settings(width=1080, height=1350) == []
     assert settings(width=1280) == ["config.height: 'width' is set, so 'height' must be set too."]

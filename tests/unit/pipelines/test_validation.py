@@ -121,9 +121,7 @@ def test_a_misspelled_reference_is_one_mistake_not_two(lesson: Data, problems: P
 @pytest.mark.parametrize(
     ("type", "inputs", "config"),
     [
-        ("generate-talking-head", {"audio": "voice"}, {"provider": "heygen", "avatarId": "a"}),
-        ("generate-animation", {"prompt": "text"}, {"provider": "veo3", "duration": 8}),
-        ("generate-animation", {"prompt": "text"}, {"provider": "runway", "duration": 5}),
+        ("render-code", {"config": "settings"}, {"provider": "remotion"}),
         ("compose-video", {"background": "clip", "overlay": "slide"}, {}),
     ],
 )
@@ -131,9 +129,12 @@ def test_nodes_that_can_not_be_made_yet_are_refused(
     lesson: Data, problems: Problems, type: str, inputs: Data, config: Data
 ) -> None:
     lesson["nodes"].append({"id": "new", "type": type, "inputs": inputs, "config": config})
+    if type == "render-code":
+        lesson["nodes"].append({"id": "settings", "type": "asset", "asset": {"type": "json", "content": {}}})
     node(lesson, "final")["inputs"]["segments"].append("new")
     assert problems(lesson) == [
-        f"nodes.new.type: {type} can't be made yet. What can: 'generate-voiceover', 'mix-audio' and 'merge-videos'."
+        f"nodes.new.type: {type} can't be made yet. What can: 'generate-voiceover', 'generate-talking-head', "
+        "'generate-animation', 'mix-audio' and 'merge-videos'."
     ]
 
 
