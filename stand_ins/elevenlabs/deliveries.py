@@ -12,8 +12,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from stand_ins.elevenlabs.records import Records, Webhook
+from stand_ins.elevenlabs.records import Webhook
 from stand_ins.faults import Fault, FaultBook
+from stand_ins.records import Records
 
 __all__ = ["Deliveries", "outcome_noted", "signature"]
 

@@ -1,16 +1,11 @@
-"""Jobs and history on disk: one JSON file per record, one audio file per result."""
+"""Jobs, history and webhooks as the ElevenLabs stand-in keeps them: one JSON file per record."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
-from stand_ins.files import read_json, write_json
-
-__all__ = ["HistoryItem", "Job", "Records", "Webhook"]
+__all__ = ["HistoryItem", "Job", "Webhook"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,46 +90,3 @@ class Webhook:
     @property
     def enabled(self) -> bool:
         return not self.is_disabled and not self.is_auto_disabled
-
-
-Record = TypeVar("Record", HistoryItem, Job, Webhook)
-
-
-class Records(Generic[Record]):
-    """The records of one folder, newest first. Safe from several threads."""
-
-    def __init__(self, folder: Path, load: type[Record]) -> None:
-        self._folder = folder
-        self._lock = threading.Lock()
-        folder.mkdir(parents=True, exist_ok=True)
-        loaded = [load(**read_json(path, {})) for path in folder.glob("[!.]*.json")]
-        self._records: dict[str, Record] = {
-            record.id: record for record in sorted(loaded, key=lambda record: record.created_at)
-        }
-
-    def save(self, record: Record) -> None:
-        write_json(self._folder / f"{record.id}.json", asdict(record))
-        with self._lock:
-            self._records[record.id] = record
-
-    def get(self, record_id: str) -> Record | None:
-        with self._lock:
-            return self._records.get(record_id)
-
-    def change(self, record_id: str, change: Callable[[Record], Record]) -> None:
-        """Replace a record by what `change` makes of it, in one step; nothing where it is gone."""
-        with self._lock:
-            record = self._records.get(record_id)
-            if record is not None:
-                changed = change(record)
-                write_json(self._folder / f"{record_id}.json", asdict(changed))
-                self._records[record_id] = changed
-
-    def delete(self, record_id: str) -> None:
-        with self._lock:
-            self._records.pop(record_id, None)
-            (self._folder / f"{record_id}.json").unlink(missing_ok=True)
-
-    def newest_first(self) -> list[Record]:
-        with self._lock:
-            return sorted(self._records.values(), key=lambda record: record.created_at, reverse=True)

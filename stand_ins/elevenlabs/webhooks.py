@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from stand_ins.elevenlabs.call import Call
 from stand_ins.elevenlabs.errors import ApiError
-from stand_ins.elevenlabs.records import Records, Webhook
+from stand_ins.elevenlabs.records import Webhook
 from stand_ins.elevenlabs.schema import CreateWebhook, ListWebhooks, UpdateWebhook, WebhookIds
 from stand_ins.elevenlabs.workspace import new_id
+from stand_ins.records import Records
 from stand_ins.server import Reply
 
 __all__ = ["create_webhook", "delete_webhook", "list_webhooks", "targets_of", "update_webhook"]

@@ -20,8 +20,9 @@ from stand_ins.elevenlabs.audio import AudioFormat, encode
 from stand_ins.elevenlabs.catalog import MODELS
 from stand_ins.elevenlabs.deliveries import Deliveries
 from stand_ins.elevenlabs.links import sign_link
-from stand_ins.elevenlabs.records import HistoryItem, Job, Records, Webhook
+from stand_ins.elevenlabs.records import HistoryItem, Job, Webhook
 from stand_ins.faults import FaultBook
+from stand_ins.records import Records
 from stand_ins.server import RequestLog
 from stand_ins.speech import Speech, speak
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from stand_ins.elevenlabs.records import Job, Records
+from stand_ins.elevenlabs.records import Job
+from stand_ins.records import Records
 
 JOB = Job("a", "r", "h", 100.0, 100.3, 100.8, "Hello", "v", "eleven_v3", "mp3_44100_128", settings={"stability": 0.5})
 
