@@ -23,7 +23,7 @@ from video_production.errors import BudgetExceeded
 from video_production.nodes.table import Claim
 from video_production.providers.interface import Price
 from video_production.providers.prices import dollars
-from video_production.tables import Check, ConditionFailed, Delete, Put, Update
+from video_production.tables import ConditionFailed, Put, Update
 from video_production.takes.model import LedgerEvent, Take, TakeAttempt, TakeState
 
 __all__ = [
@@ -43,6 +43,8 @@ _TOTAL = "total"
 _ENTRY = "attempt#"
 _SUMS = ("reserved", "settled", "unknown", "committed")
 _QUANTITY = "quantity_"
+_REFUSALS_SHOWN = 7 * 86400
+"""Seconds."""
 _UNKNOWN_STATES = (TakeState.UNKNOWN, TakeState.RELEASED, TakeState.ABANDONED)
 
 
@@ -228,27 +230,29 @@ class Ledger:
         state: LedgerEvent,
         cost: Price,
         *,
-        forget: bool = False,
-    ) -> list[Check | Delete | Put | Update]:
+        passing: bool = False,
+    ) -> list[Update]:
         """Move an attempt's money in the sums, if it stands at `before`; None: it was never counted.
 
-        `forget` removes the entry: a request that was never accepted is no purchase.
+        The entry comes first. `passing` lets it expire: a request that was not accepted is no purchase, and a busy
+        provider may refuse for days.
         """
         attempt = take.attempts[attempt_id]
         if before is None or not attempt.pipeline_id:
             return []
-        key = self.entry_key(attempt.pipeline_id, take.mode, attempt_id)
-        there: dict[str, Any] = {
-            "table": self.name,
-            "key": key,
-            "condition": "{counted} = :counted AND {amount} = :amount",
-            "values": {"counted": before.state, "amount": before.amount},
-        }
-        if before.state == state:
-            return [Check(**there)]
         after = 0 if state == LedgerEvent.REFUNDED else micro(cost.usd)
-        changes = {"counted": state, "amount": after, "quantity": cost.quantity, "unit": cost.unit}
-        entry = Delete(**there) if forget else Update(**there, set=changes)
+        moved = {"counted": state, "amount": after, "quantity": cost.quantity, "unit": cost.unit}
+        entry = Update(
+            table=self.name,
+            key=self.entry_key(attempt.pipeline_id, take.mode, attempt_id),
+            # One that stands where it should is written all the same: nobody may move it in between.
+            set=({"counted": state} if before.state == state else moved)
+            | ({"expires_at": round(self.clock() + _REFUSALS_SHOWN)} if passing else {}),
+            condition="{counted} = :counted AND {amount} = :amount",
+            values={"counted": before.state, "amount": before.amount},
+        )
+        if before.state == state:
+            return [entry]
         sums: dict[str, float] = {str(before.state): -before.amount, "committed": after - before.amount}
         if state != LedgerEvent.REFUNDED:
             sums[str(state)] = after

@@ -388,7 +388,7 @@ class TakeTable:
         refused = actions[0].set["state"] == TakeState.REFUSED if isinstance(actions[0], Update) else False
         before: Counted | None = self.money.counted(take)
         for _ in range(_MOVES):
-            moves = self.money.move(take, attempt_id, before, event, cost, forget=refused)
+            moves = self.money.move(take, attempt_id, before, event, cost, passing=refused)
             try:
                 transact(self.client, [*actions, *moves], self.table.sleep)
                 return
