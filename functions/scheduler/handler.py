@@ -13,18 +13,22 @@ from video_production.errors import NotFound
 from video_production.nodes.table import NodeTable
 from video_production.scheduling.announcing import Announcer
 from video_production.scheduling.scheduler import Scheduler
-from video_production.settings import FunctionSettings
+from video_production.settings import PROVIDERS, FunctionSettings
 from video_production.tables import connect
+from video_production.takes.table import TakeTable
 
 logger = Logger(process="%(process)d")
 settings = FunctionSettings.from_environment()
 telemetry = Telemetry(settings.environment, settings.role)
-nodes = NodeTable(connect(), settings.nodes_table)
+client = connect()
+nodes = NodeTable(client, settings.nodes_table)
 events = LazyClient("events") if settings.event_bus else None
 scheduler = Scheduler(
     nodes,
+    TakeTable(client, settings.takes_table, settings.nodes_table),
     LazyClient("stepfunctions"),
     settings.node_machine_arn,
+    limits={name: settings.provider(name).max_jobs for name in PROVIDERS},
     pipeline_machine_arn=settings.pipeline_machine_arn,
     announcer=Announcer(nodes, events, settings.event_bus, settings.environment, report=telemetry.add),
     report=telemetry.add,

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from video_production.nodes.claims import Claim
-from video_production.tables import ConditionFailed, Delete, Put, Table, Update
+from video_production.nodes.model import NodeStatus
+from video_production.tables import Check, ConditionFailed, Delete, Put, Table, Update, transact
 
 __all__ = [
     "JobSlot",
@@ -30,6 +31,8 @@ __all__ = [
 
 _PARTITION = "#slots#"
 _MINE = "{process_uuid} = :mine"
+ENDED = "{status} <> :in_progress"
+"""Of a holder's node: the work on it is over, so nothing more is sent in its slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +117,22 @@ def give_back_slot(table: str, name: str, claim: Claim) -> Delete:
 
 
 def release_slot(table: Table, slot: JobSlot) -> bool:
-    """Free a slot whose holder is gone. False when it is not as it was read: something was sent in it meanwhile."""
+    """Free a slot whose holder has moved on. False while it has not, and when something was sent in it meanwhile."""
     unsent = "attribute_not_exists({attempt})"
     condition = f"{_MINE} AND " + ("{attempt} = :attempt" if slot.attempt else unsent)
     values = {"mine": slot.holder.process_uuid} | ({"attempt": slot.attempt} if slot.attempt else {})
+    moved_on = Check(
+        table=table.name,
+        key=slot.holder.key,
+        condition=f"attribute_not_exists({{process_uuid}}) OR {{process_uuid}} <> :mine OR {ENDED}",
+        values={"mine": slot.holder.process_uuid, "in_progress": NodeStatus.IN_PROGRESS},
+    )
+    delete = Delete(table=table.name, key=slot_key(slot.name), condition=condition, values=values)
     try:
-        table.write(Delete(table=table.name, key=slot_key(slot.name), condition=condition, values=values))
+        transact(table.client, [delete, moved_on], table.sleep)
     except ConditionFailed as failure:
-        return failure.old is None  # it is free already, or the answer to an earlier try of this was lost
+        # Where nothing stands it is free already, or the answer to an earlier try of this was lost.
+        return failure.failed[0] and failure.olds[0] is None
     return True
 
 

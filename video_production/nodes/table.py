@@ -15,7 +15,7 @@ from video_production.errors import NotFound, RequestError, Superseded
 from video_production.nodes.claims import Claim
 from video_production.nodes.model import Desired, Node, NodeStatus, Outcome, Output, Pipeline
 from video_production.nodes.reading import PIPELINE_ITEM, read_items, read_node, read_pipeline
-from video_production.nodes.slots import give_back_slot, hand_over_slot, take_slot
+from video_production.nodes.slots import ENDED, give_back_slot, hand_over_slot, take_slot
 from video_production.nodes.tickets import Ticket
 from video_production.tables import Check, ConditionFailed, Delete, Put, Table, Update, transact
 
@@ -250,8 +250,8 @@ class NodeTable:
             table=self.name,
             key=claim.key,
             remove=["slot"],
-            condition="{process_uuid} = :mine AND {slot} = :slot",
-            values={"mine": claim.process_uuid, "slot": slot},
+            condition=f"{{process_uuid}} = :mine AND {{slot}} = :slot AND {ENDED}",
+            values={"mine": claim.process_uuid, "slot": slot, "in_progress": NodeStatus.IN_PROGRESS},
         )
         try:
             transact(self.client, [forget, give_back_slot(self.name, slot, claim)], self.table.sleep)

@@ -21,9 +21,11 @@ from video_production.nodes.endings import watch
 from video_production.nodes.model import Desired, Node, NodeStatus, Outcome, Pipeline
 from video_production.nodes.table import Claim, NodeTable
 from video_production.scheduling.announcing import Announcer
+from video_production.scheduling.dispatching import Dispatcher
 from video_production.scheduling.executions import EndedExecution
 from video_production.scheduling.failures import Failure
 from video_production.scheduling.watching import next_watcher, start_watcher
+from video_production.takes.table import TakeTable
 
 __all__ = ["OutcomeStatus", "Scheduler"]
 
@@ -35,15 +37,18 @@ _MAX_RESTARTS = 5
 class Scheduler:
     """Moves one pipeline as far as it can go now.
 
-    `stale_after` is in seconds; `states` is a Step Functions client; `announcer` tells the outside what ended.
+    `stale_after` is in seconds; `states` is a Step Functions client; `limits` are jobs under way at once by provider,
+    all pipelines together; `announcer` tells the outside what ended.
     """
 
     def __init__(
         self,
         nodes: NodeTable,
+        takes: TakeTable,
         states: Any,
         node_machine_arn: str,
         *,
+        limits: Mapping[str, int],
         pipeline_machine_arn: str = "",
         announcer: Announcer | None = None,
         report: Report = unreported,
@@ -60,16 +65,22 @@ class Scheduler:
         self.stale_after = stale_after
         self.clock = clock
         self.new_id = new_id
+        self.dispatcher = Dispatcher(nodes, takes, limits, self._start, clock=clock, new_id=new_id)
 
     def take(self, message: Mapping[str, Any]) -> OutcomeStatus | None:
         """Do what a message asks for: `{pipeline_id}`, with `{node_id, process_uuid, failure}` when the node machine
-        reports a failure, or EventBridge's event of an execution that ended without success.
+        reports a failure, `{provider}` to look after its slots and its queue, both when a job ended that no node
+        follows, or EventBridge's event of an execution that ended without success.
 
         Raises what `advance` raises, and RequestError for anything else.
         """
         if EndedExecution.is_event(message):
             return self.clean_up(EndedExecution.from_event(message))
-        pipeline_id = message.get("pipeline_id")
+        pipeline_id, provider = message.get("pipeline_id"), message.get("provider")
+        if isinstance(provider, str):
+            self.dispatcher.clean(provider)
+            if pipeline_id is None:
+                return None
         if not isinstance(pipeline_id, str):
             raise RequestError("The event lacks pipeline_id.")
         if "failure" in message:
@@ -86,6 +97,8 @@ class Scheduler:
         pipeline, nodes = self.nodes.load(pipeline_id)
         if pipeline is None:
             raise NotFound(f"There is no pipeline '{pipeline_id}'.")
+        for provider in self.dispatcher.give_back(nodes.values()):
+            self.dispatcher.serve(provider)  # whoever waits comes before what this pipeline wants next
         if pipeline.outcome is None and pipeline.desired != Desired.EDITING:
             pipeline = self._drive(pipeline, nodes)
         if self.announcer:
@@ -97,9 +110,13 @@ class Scheduler:
         self._restart_lost(nodes)
         ready = [node for node in nodes.values() if _is_ready(node, nodes)] if pipeline.desired == Desired.RUN else []
         for node in ready:
-            claim = self.nodes.claim(pipeline, node.id, self.new_id())
-            if claim:
-                self._start(claim)
+            if not self.dispatcher.limited(node):
+                claim = self.nodes.claim(pipeline, node.id, self.new_id())
+                if claim:
+                    self._start(claim)
+        self.dispatcher.seat(pipeline, [node for node in ready if self.dispatcher.limited(node)])
+        if pipeline.desired == Desired.CANCELLED:
+            self.dispatcher.leave_queue(nodes.values())
         running = any(node.status == NodeStatus.IN_PROGRESS for node in nodes.values())
         if ready or running:
             return pipeline
@@ -137,9 +154,9 @@ class Scheduler:
             if node.status == NodeStatus.IN_PROGRESS and node.process_uuid and quiet >= self.stale_after:
                 claim = Claim(node.pipeline_id, node.id, node.process_uuid)
                 if not self._start(claim):
-                    self._replace(claim)
+                    self._replace(claim, node.slot)
 
-    def _replace(self, claim: Claim) -> None:
+    def _replace(self, claim: Claim, slot: str) -> None:
         """The execution is closed, yet its node is in progress: give the node to a new one, but not for ever."""
         if self.nodes.restarts(claim) >= _MAX_RESTARTS:
             message = (
@@ -148,7 +165,7 @@ class Scheduler:
             if self.nodes.fail(claim, message, "States.Runtime"):
                 self.report("StuckNodes")
             return
-        fresh = self.nodes.reclaim(claim, self.new_id())
+        fresh = self.nodes.reclaim(claim, self.new_id(), slot)
         if fresh:
             self.report("StuckNodes")
             self._start(fresh)

@@ -15,6 +15,7 @@ from video_production.nodes.model import Desired, NodeStatus, Output
 from video_production.nodes.table import Claim, NodeTable
 from video_production.scheduling.failures import Failure
 from video_production.scheduling.scheduler import Scheduler
+from video_production.takes.table import TakeTable
 
 GRAPH = [node("s", "asset"), node("a", inputs=["s"]), node("b", inputs=["s"]), node("c", inputs=["a", "b"])]
 MADE = Output("video", "v.mp4", 1, "00" * 32, "bucket", duration=1.0)
@@ -26,8 +27,9 @@ class World:
         self.machines = Machines()
         self.nodes = NodeTable(dynamodb, name, clock=lambda: self.now)
         ids = (f"p{number}" for number in itertools.count(1))
+        takes = TakeTable(dynamodb, "takes", name)
         self.scheduler = Scheduler(
-            self.nodes, self.machines, "arn:node", clock=lambda: self.now, new_id=lambda: next(ids)
+            self.nodes, takes, self.machines, "arn:node", limits={}, clock=lambda: self.now, new_id=lambda: next(ids)
         )
         write(self.nodes, GRAPH, {"s": text_output()})
 
