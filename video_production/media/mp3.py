@@ -7,23 +7,26 @@ usual tags behind, and reads the Xing/Info and LAME fields or the VBRI header of
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from video_production.errors import MediaError
 
-__all__ = ["UNDECLARED_PRIMING", "Mp3Info", "read_mp3"]
+__all__ = ["DECODER_DELAY", "UNDECLARED_PRIMING", "Mp3Info", "information_frame", "read_mp3"]
 
 UNDECLARED_PRIMING = 1105
 """Samples of silence at the head of an MP3 whose encoder does not say so: LAME's 576 and the decoder's 529."""
 
-_DECODER_DELAY = 529
+DECODER_DELAY = 529
+"""Samples by which every decoder is late."""
 _RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 _BIT_RATES = {
     True: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     False: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _MPEG1, _LAYER_3, _MONO = 3, 1, 3
+_LAME_PADS, _LAME_REST = 21, 12
+"""Where in LAME's extension delay and padding stand, and how much follows them."""
 _TRAILING_TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", b"\0\0\0")
 
 
@@ -35,7 +38,8 @@ class Mp3Info:
     decodes: it leaves out the priming and padding that a Xing/Info header declares, and nothing where there is none.
     `encoder_delay` and `encoder_padding` are the LAME fields, None without a Xing/Info header. `undeclared_priming` is
     the number of leading samples that a mixer trims because nothing declares them: 1105 without a Xing/Info header,
-    else 0.
+    else 0. The frames that hold sound, `frame_samples` in each, are the bytes from `begin` to `end`, without any tag or
+    information frame.
     """
 
     sample_rate: int
@@ -45,6 +49,9 @@ class Mp3Info:
     encoder_delay: int | None
     encoder_padding: int | None
     undeclared_priming: int
+    frame_samples: int
+    begin: int = field(compare=False)
+    end: int = field(compare=False)
 
     @property
     def duration(self) -> Fraction:
@@ -72,6 +79,7 @@ class _Stream:
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks: Iterator[bytes] = iter(chunks)
         self._buffer = bytearray()
+        self.position = 0
 
     def peek(self, count: int) -> bytes:
         """The next `count` bytes, fewer at the end."""
@@ -84,6 +92,7 @@ class _Stream:
 
     def skip(self, count: int) -> bool:
         """Drop `count` bytes; False when the stream ends before."""
+        self.position += count
         while count > len(self._buffer):
             count -= len(self._buffer)
             self._buffer.clear()
@@ -109,7 +118,7 @@ def read_mp3(chunks: Iterable[bytes], name: str = "The MP3") -> Mp3Info:
     declared = _Declared.read(stream.peek(first.length), first)
     if declared is not None:
         _take(stream, first, name)
-    frames = 0
+    begin, frames = stream.position, 0
     while (header := _next_header(stream, first, name)) is not None:
         _take(stream, header, name)
         frames += 1
@@ -117,7 +126,29 @@ def read_mp3(chunks: Iterable[bytes], name: str = "The MP3") -> Mp3Info:
         raise MediaError(f"{name} is cut off: its header promises {declared.frames} frames, it holds {frames}.")
     if frames == 0:
         raise MediaError(f"{name} holds no sound.")
-    return _info(first, frames, declared)
+    return _info(first, frames, declared, begin, stream.position)
+
+
+def information_frame(sound: bytes, frames: int, size: int, delay: int, padding: int) -> bytes:
+    """A frame to put in front of `frames` frames of `size` bytes, so that decoders leave out what is no sound.
+
+    `sound` are the first four bytes of the first of them. `delay` and `padding` are LAME's fields, in samples.
+    """
+    header = _header(sound)
+    if header is None:
+        raise ValueError("no frame header")
+    at = 4 + _side_info(header)
+    fields = b"Info" + (3).to_bytes(4, "big") + frames.to_bytes(4, "big") + size.to_bytes(4, "big")
+    pads = (min(delay, 0xFFF) << 12 | min(padding, 0xFFF)).to_bytes(3, "big")
+    content = fields + b"LAME".ljust(_LAME_PADS, b"\0") + pads + bytes(_LAME_REST)
+    flags = bytearray(sound[:4])
+    flags[1] |= 1  # without a checksum, which would stand before the fields
+    for index in range(flags[2] >> 4, 15):
+        flags[2] = index << 4 | flags[2] & 0xF
+        larger = _header(bytes(flags))
+        if larger and larger.length >= at + len(content):
+            return (bytes(flags) + bytes(at - 4) + content).ljust(larger.length, b"\0")
+    raise ValueError("no frame is large enough")
 
 
 def _skip_id3(stream: _Stream, name: str) -> None:
@@ -165,6 +196,12 @@ def _take(stream: _Stream, header: _Header, name: str) -> None:
         raise MediaError(f"{name} is cut off in the middle of a frame. Fetch it again.")
 
 
+def _side_info(header: _Header) -> int:
+    """Bytes between a frame's header and where an information frame has its fields."""
+    stereo = header.channels == 2
+    return (32 if stereo else 17) if header.version == _MPEG1 else 17 if stereo else 9
+
+
 @dataclass(frozen=True, slots=True)
 class _Declared:
     """What the information frame says: `frames` (0: nothing); `delay` and `padding` in samples, None for VBRI."""
@@ -178,26 +215,23 @@ class _Declared:
         """The information in a first frame; None when that frame holds sound."""
         if frame[36:40] == b"VBRI":
             return cls(int.from_bytes(frame[50:54], "big"), None, None)
-        side_info = (
-            (32 if header.channels == 2 else 17) if header.version == _MPEG1 else 17 if header.channels == 2 else 9
-        )
-        at = 4 + side_info
+        at = 4 + _side_info(header)
         if frame[at : at + 4] not in (b"Xing", b"Info"):
             return None
         flags = int.from_bytes(frame[at + 4 : at + 8], "big")
         frames = int.from_bytes(frame[at + 8 : at + 12], "big") if flags & 1 else 0
         lame = at + 8 + 4 * (flags & 1) + 4 * (flags >> 1 & 1) + 100 * (flags >> 2 & 1) + 4 * (flags >> 3 & 1)
-        pads = int.from_bytes(frame[lame + 21 : lame + 24].ljust(3, b"\0"), "big")
+        pads = int.from_bytes(frame[lame + _LAME_PADS : lame + _LAME_PADS + 3].ljust(3, b"\0"), "big")
         return cls(frames, pads >> 12, pads & 0xFFF)
 
 
-def _info(first: _Header, frames: int, declared: _Declared | None) -> Mp3Info:
+def _info(first: _Header, frames: int, declared: _Declared | None, begin: int, end: int) -> Mp3Info:
     delay = declared.delay if declared else None
     padding = declared.padding if declared else None
     samples = frames * first.samples
     if declared is not None and delay is not None and padding is not None:
-        end = declared.frames * first.samples - padding + _DECODER_DELAY if declared.frames else samples
-        samples = max(0, min(samples, end) - delay - _DECODER_DELAY)
+        end = declared.frames * first.samples - padding + DECODER_DELAY if declared.frames else samples
+        samples = max(0, min(samples, end) - delay - DECODER_DELAY)
     return Mp3Info(
         sample_rate=first.sample_rate,
         channels=first.channels,
@@ -206,4 +240,7 @@ def _info(first: _Header, frames: int, declared: _Declared | None) -> Mp3Info:
         encoder_delay=delay,
         encoder_padding=padding,
         undeclared_priming=UNDECLARED_PRIMING if delay is None else 0,
+        frame_samples=first.samples,
+        begin=begin,
+        end=end,
     )
