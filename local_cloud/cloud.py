@@ -28,7 +28,7 @@ from local_cloud.state import CloudInfo, FileLock, StateFolder
 from local_cloud.subscription import subscribe
 from local_cloud.tables import KEY_NAMES, TABLES
 from video_production.errors import OperatorError
-from video_production.settings import PROVIDERS
+from video_production.settings import PROVIDER_FACTS, PROVIDERS, submitter_of
 
 if TYPE_CHECKING:
     from local_cloud.doors import Invoke
@@ -51,7 +51,8 @@ class CloudOptions:
     `live` maps a provider to its API key; every other provider is a stand-in. `prewarm` names the roles whose sandboxes
     are started ahead. `checkout` holds the functions, the library and the state machines. `speed` makes schedules and
     the waits between asynchronous attempts that much shorter. With `webhooks`, stand-ins report ended jobs to the HTTP
-    API; else they are only asked.
+    API; else they are only asked. `variables` are laid over the functions' environment (`MONTHLY_BUDGET_USD`,
+    `VEO3_PROJECT`, …).
     """
 
     live: Mapping[str, str] = field(default_factory=dict)
@@ -59,6 +60,7 @@ class CloudOptions:
     checkout: Path = CHECKOUT
     speed: float = 1.0
     webhooks: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 class LocalCloud:
@@ -109,8 +111,8 @@ def _start_parts(state: StateFolder, options: CloudOptions, parts: ExitStack) ->
     store.load(tables)
     s3 = DiskS3(state.s3, ACCESS_KEY, SECRET_KEY).serve("127.0.0.1", 0)
     parts.callback(s3.close)
-    endpoints = Endpoints(server.url, s3.url, {name: each.url() for name, each in stand_ins.items()})
-    table = functions(endpoints, frozenset(options.live), webhooks=options.webhooks)
+    endpoints = Endpoints(server.url, s3.url, {name: each.url for name, each in stand_ins.items()})
+    table = functions(endpoints, frozenset(options.live), webhooks=options.webhooks, variables=options.variables)
     backend.create_functions(table.values())
     for name, definition in machine_definitions(options.checkout / "workflows", table).items():
         backend.create_machine(name, definition)
@@ -133,18 +135,22 @@ def _start_parts(state: StateFolder, options: CloudOptions, parts: ExitStack) ->
     parts.callback(gateway.close)
     for role in options.prewarm:
         host.prewarm(table[role].name)
+    for provider, stand_in in stand_ins.items():
+        if submitter_of(provider) in options.prewarm:
+            stand_in.start()
     return CloudInfo(os.getpid(), endpoints, tuple(options.live))
 
 
 def _secrets(endpoints: Endpoints, options: CloudOptions) -> dict[str, str]:
     """The secrets by name. Where nobody chose one it is a fixed word: nothing here can be reached from outside."""
     secrets = {NAMES.callback_secret: CALLBACK_SECRET}
-    for provider in PROVIDERS:
-        secrets[NAMES.secret(provider)] = options.live.get(provider, DRAFT_KEY)
-        stand_in = endpoints.stand_ins.get(provider)
-        secrets[NAMES.webhook_secret(provider)] = (
-            subscribe(provider, stand_in, DRAFT_KEY, endpoints.api) if options.webhooks and stand_in else WEBHOOK_SECRET
-        )
+    for facts in PROVIDER_FACTS.values():
+        name, stand_in = facts.name, endpoints.stand_ins.get(facts.name)
+        secrets[NAMES.secret(name)] = options.live.get(name, DRAFT_KEY)
+        if facts.webhooks:
+            secrets[NAMES.webhook_secret(name)] = (
+                subscribe(name, stand_in, DRAFT_KEY, endpoints.api) if options.webhooks and stand_in else WEBHOOK_SECRET
+            )
     return secrets
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from video_production.metrics import NAMESPACE
-from video_production.settings import LOCAL, Names
+from video_production.settings import LOCAL, PROVIDER_FACTS, Names, ProviderFacts, submitter_of
 from video_production.settings import ROLES as _ROLES
 
 __all__ = ["ACCOUNT", "NAMES", "REGION", "ROLES", "Endpoints", "Function", "functions", "machine_arn", "queue_url"]
@@ -25,8 +25,26 @@ SECRET_KEY = "local"
 
 ROLES = tuple(_ROLES)
 
-DRAFT_TIMEOUTS = {"elevenlabs_submitter": 20.0}
+DRAFT_SUBMITTER_TIMEOUT = 20.0
 """Seconds that suffice where the provider is a stand-in: after a kill, a request's fate is known that much sooner."""
+DRAFTS = {
+    "MODE": "draft",
+    "POLL_INTERVAL_SECONDS": "1",
+    "POLL_GROWTH": "0",
+    "POLL_LONGEST_SECONDS": "1",
+    "POLL_LIMIT": "1200",
+    "DEADLINE_SECONDS": "900",
+    "SUBMIT_BUDGET_SECONDS": "12",
+    "INDEXING_LAG_SECONDS": "1",
+}
+"""Settings of every provider that is a stand-in."""
+DRAFT_OPTIONS = {
+    "project": "drafts",
+    "location": "us-central1",
+    "bucket": "drafts",
+    "model": "veo-3.1-generate-001",
+}
+"""What a stand-in is told where its provider has settings of its own."""
 CONCURRENCY = 4
 
 
@@ -71,18 +89,26 @@ def queue_url(endpoints: Endpoints, name: str) -> str:
 
 
 def functions(
-    endpoints: Endpoints, live: frozenset[str] = frozenset(), *, webhooks: bool = False
+    endpoints: Endpoints,
+    live: frozenset[str] = frozenset(),
+    *,
+    webhooks: bool = False,
+    variables: Mapping[str, str] | None = None,
 ) -> dict[str, Function]:
     """Role → function. `live` names the providers that are the real ones; the others are stand-ins, which report by
-    webhook where `webhooks` says so."""
-    environment = {**_aws(endpoints), **_settings(endpoints), **_elevenlabs(endpoints, "elevenlabs" in live, webhooks)}
+    webhook where `webhooks` says so. `variables` are laid over the functions' environment."""
+    environment = {**_aws(endpoints), **_settings(endpoints)}
+    for facts in PROVIDER_FACTS.values():
+        environment |= _provider(endpoints, facts, live=facts.name in live, webhooks=webhooks)
+    environment |= variables or {}
+    drafts = {submitter_of(name) for name in PROVIDER_FACTS if name not in live}
     media = max(2, (os.cpu_count() or 2) // 2)
     return {
         role.name: Function(
             name=NAMES.function(role.name),
             handler=role.handler,
             memory_mb=role.memory,
-            timeout=float(role.timeout) if "elevenlabs" in live else DRAFT_TIMEOUTS.get(role.name, float(role.timeout)),
+            timeout=DRAFT_SUBMITTER_TIMEOUT if role.name in drafts else float(role.timeout),
             concurrency=media if role.ffmpeg else CONCURRENCY,
             environment={**environment, "POWERTOOLS_SERVICE_NAME": role.name},
         )
@@ -115,21 +141,15 @@ def _settings(endpoints: Endpoints) -> dict[str, str]:
     }
 
 
-def _elevenlabs(endpoints: Endpoints, live: bool, webhooks: bool) -> dict[str, str]:
-    always = {
-        "ELEVENLABS_SECRET": NAMES.secret("elevenlabs"),
-        "ELEVENLABS_WEBHOOK_SECRET": NAMES.webhook_secret("elevenlabs"),
-        "ELEVENLABS_QUEUE_URL": queue_url(endpoints, NAMES.provider_queue("elevenlabs")),
-    }
+def _provider(endpoints: Endpoints, facts: ProviderFacts, *, live: bool, webhooks: bool) -> dict[str, str]:
+    given = {"SECRET": NAMES.secret(facts.name), "QUEUE_URL": queue_url(endpoints, NAMES.provider_queue(facts.name))}
+    if facts.webhooks:
+        given["WEBHOOK_SECRET"] = NAMES.webhook_secret(facts.name)
     if live:
-        return {**always, "ELEVENLABS_MODE": "live"}
-    return {
-        **always,
-        "ELEVENLABS_MODE": "draft",
-        "ELEVENLABS_WEBHOOKS": "on" if webhooks else "off",
-        "ELEVENLABS_BASE_URL": endpoints.stand_ins.get("elevenlabs", ""),
-        "ELEVENLABS_POLL_INTERVAL_SECONDS": "1",
-        "ELEVENLABS_POLL_LIMIT": "120",
-        "ELEVENLABS_SUBMIT_BUDGET_SECONDS": "12",
-        "ELEVENLABS_INDEXING_LAG_SECONDS": "1",
-    }
+        given["MODE"] = "live"
+    else:
+        given |= {**DRAFTS, "BASE_URL": endpoints.stand_ins.get(facts.name, "")}
+        given |= {option.upper(): DRAFT_OPTIONS[option] for option in facts.options if option in DRAFT_OPTIONS}
+        if facts.webhooks:
+            given["WEBHOOKS"] = "on" if webhooks else "off"
+    return {f"{facts.name.upper()}_{key}": value for key, value in given.items()}

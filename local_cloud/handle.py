@@ -143,13 +143,14 @@ def attach_or_start(
     checkout: Path = CHECKOUT,
     speed: float = 1.0,
     webhooks: bool = False,
+    variables: Mapping[str, str] | None = None,
     module: str = "local_cloud",
 ) -> CloudHandle:
     """Use the cloud whose state is in `home`, starting it when it does not run.
 
     `live` maps providers to API keys, the others are stand-ins; None takes whatever runs. `prewarm` names roles whose
-    functions should be warm soon; for `speed` and `webhooks` see CloudOptions. `module` is what runs as the cloud's
-    process. Raises OperatorError when it can't start, or runs with other providers than `live`.
+    functions should be warm soon; `speed`, `webhooks` and `variables` are those of CloudOptions. `module` is what runs
+    as the cloud's process. Raises OperatorError when it can't start, or runs with other providers than `live`.
     """
     home = home.absolute()
     home.mkdir(parents=True, exist_ok=True)
@@ -163,7 +164,7 @@ def attach_or_start(
         info = state.running()
         if info is None:
             options: dict[str, Any] = {"live": dict(live or {}), "prewarm": prewarm, "checkout": str(checkout)}
-            options |= {"speed": speed, "webhooks": webhooks}
+            options |= {"speed": speed, "webhooks": webhooks, "variables": dict(variables or {})}
             process = _spawn(state, options, module)
             on_failure.callback(_reap, process)
             info = _await_ready(state, process)

@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-__all__ = ["Application", "Reply", "Request", "RequestLog", "StandInServer", "run", "serve"]
+__all__ = ["INHERITED_SOCKET", "Application", "Reply", "Request", "RequestLog", "StandInServer", "run", "serve"]
 
+INHERITED_SOCKET = "STAND_IN_SOCKET"
+"""The environment variable with the number of a listening socket, where the parent has opened one for us."""
 LOG_LIMIT = 2000
 """Requests kept when a stand-in starts; polling would let the log grow for ever."""
 
@@ -95,14 +97,19 @@ class RequestLog:
 
 
 class StandInServer(ThreadingHTTPServer):
-    """Serves `application` on 127.0.0.1; `port` 0 picks a free one."""
+    """Serves `application` on 127.0.0.1: at `port` (0 picks a free one), or at the socket that the parent opened."""
 
     daemon_threads = True
     request_queue_size = 128
 
     def __init__(self, application: Application, port: int = 0) -> None:
         self.application = application
-        super().__init__(("127.0.0.1", port), _Handler)
+        inherited = os.environ.get(INHERITED_SOCKET)
+        super().__init__(("127.0.0.1", port), _Handler, bind_and_activate=inherited is None)
+        if inherited is not None:
+            self.socket.close()
+            self.socket = socket.socket(fileno=int(inherited))
+            self.server_address = self.socket.getsockname()
 
     @property
     def url(self) -> str:

@@ -37,7 +37,7 @@ class Emulator:
 
     @classmethod
     def start(cls, home: Path) -> Emulator:
-        """Bring everything up; ready on return. Raises OperatorError (folder in use, a stand-in does not start)."""
+        """Bring everything up; ready on return. Raises OperatorError (folder in use)."""
         state = StateFolder(home)
         with ExitStack() as parts:
             info = _start_parts(state, parts)
@@ -72,7 +72,7 @@ def _start_parts(state: StateFolder, parts: ExitStack) -> CloudInfo:
 
     s3 = DiskS3(state.s3, ACCESS_KEY, SECRET_KEY).serve("127.0.0.1", 0)
     parts.callback(s3.close)
-    endpoints = Endpoints(server.url, s3.url, {name: each.url() for name, each in stand_ins.items()})
+    endpoints = Endpoints(server.url, s3.url, {name: each.url for name, each in stand_ins.items()})
     functions = PackagedFunctions(state.root / "packages", endpoints, backend.write_logs)
     doors = open_doors(functions.invoke, speed=SPEED)
     moto_mends.install(all_types(_Emulated(endpoints, doors.api_url)))

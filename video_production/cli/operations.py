@@ -12,12 +12,13 @@ import click
 from video_production.cli.options import EITHER, environment, pipeline_id
 from video_production.cli.words import clock_time
 from video_production.errors import RequestError, VideoProductionError
-from video_production.settings import PROVIDERS, ROLES
+from video_production.settings import PROVIDER_FACTS, ROLES
 
 __all__ = ["COMMANDS"]
 
 _LOOK_EVERY = 2.0
 _LONGEST_LINK = 7 * 86400
+_REPORTING = [facts.name for facts in PROVIDER_FACTS.values() if facts.webhooks]
 
 
 @click.command("list")
@@ -190,7 +191,7 @@ def webhooks() -> None:
 @click.option(
     "--environment", "name", required=True, metavar="NAME", help="The environment on AWS that is reported to."
 )
-@click.option("--provider", type=click.Choice(PROVIDERS), default="elevenlabs", show_default=True, help="Who reports.")
+@click.option("--provider", type=click.Choice(_REPORTING), default="elevenlabs", show_default=True, help="Who reports.")
 def register(name: str, provider: str) -> None:
     """Subscribe an environment to a provider's webhooks.
 

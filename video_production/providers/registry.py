@@ -8,9 +8,9 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from video_production.settings import PROVIDERS
+from video_production.settings import PROVIDER_FACTS, PROVIDERS
 
-__all__ = ["provider_class"]
+__all__ = ["provider_class", "webhooks_of"]
 
 
 def provider_class(name: str) -> Any:
@@ -18,3 +18,10 @@ def provider_class(name: str) -> Any:
     if name not in PROVIDERS:
         raise KeyError(name)
     return importlib.import_module(f"video_production.providers.{name}").PROVIDER
+
+
+def webhooks_of(name: str) -> Any:
+    """How to subscribe to a provider's webhooks: `register_webhook` and `find_webhook`. Raises KeyError without any."""
+    if not PROVIDER_FACTS[name].webhooks:
+        raise KeyError(name)
+    return importlib.import_module(f"video_production.providers.{name}.webhooks")

@@ -1,61 +1,30 @@
-"""What providers sign their webhooks with, and what a webhook tells. Its body is a hint: results are fetched anew.
+"""Webhooks of every provider that sends any: who signs how, and what is told.
 
-ElevenLabs: header `ElevenLabs-Signature: t=<unix seconds>,v0=<hex>`; `v0` is HMAC-SHA256 of `"<t>." + body` with the
-subscription's secret. Source: the official SDK 2.78.0 (`webhooks_custom.py`), which sets no bound on times to come.
+The modules of this folder and not the providers' own: anybody on the internet can call the function that checks them,
+and it shall neither carry nor load what talks to a provider.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Protocol
 
-__all__ = ["TOLERANCE", "finished_job", "is_genuine", "sign_elevenlabs"]
+from video_production.webhooks import elevenlabs, heygen
 
-TOLERANCE = 30 * 60
-"""Seconds that a signature's time may lie in the past or, with clocks that differ, in the future."""
-_ELEVENLABS_HEADER = "elevenlabs-signature"
+__all__ = ["SENDERS", "Sender"]
 
 
-def is_genuine(provider: str, headers: Mapping[str, str], body: bytes, secret: str, now: float) -> bool:
-    """Whether `provider` sent this body: signed with `secret`, at most half an hour away from `now` (Unix seconds).
+class Sender(Protocol):
+    """What is known of one provider's webhooks. `headers` have lower-case names, `now` is in Unix seconds."""
 
-    `headers` have lower-case names. Raises KeyError for a provider without webhooks.
-    """
-    header = {"elevenlabs": _ELEVENLABS_HEADER}[provider]
-    return _verify_elevenlabs(body, headers.get(header, ""), secret, now)
+    def is_genuine(self, headers: Mapping[str, str], body: bytes, secret: str, now: float) -> bool:
+        """Whether the provider sent this body, signed with `secret`, at about `now`."""
+        ...
 
-
-def sign_elevenlabs(body: bytes, secret: str, at: int) -> str:
-    """The value of ElevenLabs' signature header for `body` sent at `at` (Unix seconds)."""
-    return f"t={at},v0={_digest(body, secret, str(at))}"
+    def finished_job(self, body: bytes) -> str | None:
+        """The id of the job that a genuine webhook tells of; None for any other event."""
+        ...
 
 
-def finished_job(body: bytes) -> str | None:
-    """The id of the job that a genuine webhook tells of; None for any other event.
-
-    ElevenLabs: `{"type": "flows_generation", "event_timestamp", "data": {"id", "status", …}}`.
-    """
-    try:
-        event: Any = json.loads(body)
-        job = event["data"]["id"] if event["type"] == "flows_generation" else None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return job if isinstance(job, str) and job else None
-
-
-def _verify_elevenlabs(body: bytes, header: str, secret: str, now: float) -> bool:
-    fields = [field.strip().partition("=") for field in header.split(",")]
-    times = [value for name, _, value in fields if name == "t"]
-    if len(times) != 1 or not (times[0].isascii() and times[0].isdecimal() and len(times[0]) <= 12):
-        return False
-    expected = _digest(body, secret, times[0]).encode()
-    given = [value.encode() for name, _, value in fields if name == "v0"]
-    signed = any(hmac.compare_digest(expected, value) for value in given)
-    return signed and abs(now - int(times[0])) <= TOLERANCE
-
-
-def _digest(body: bytes, secret: str, at: str) -> str:
-    return hmac.new(secret.encode(), at.encode() + b"." + body, hashlib.sha256).hexdigest()
+SENDERS: Mapping[str, Sender] = {"elevenlabs": elevenlabs, "heygen": heygen}
+"""Provider → its webhooks. A test compares this with `settings.PROVIDER_FACTS`."""

@@ -12,7 +12,7 @@ import boto3
 
 from tests.unit.conftest import CREDENTIALS
 from video_production.nodes.table import NodeTable
-from video_production.settings import Names
+from video_production.settings import PROVIDERS, Names
 from video_production.takes.table import TakeTable
 
 ENVIRONMENT = "staging"
@@ -65,7 +65,7 @@ class Emulated:
             "PIPELINE_MACHINE_ARN": self.machine,
             "NODE_MACHINE_ARN": self.machine,
             "SCHEDULING_QUEUE_URL": self.scheduling,
-            "ELEVENLABS_QUEUE_URL": self.jobs,
+            **{f"{provider.upper()}_QUEUE_URL": self.jobs for provider in PROVIDERS},
             "CALLBACK_HOSTS": "127.0.0.1",
             "POWERTOOLS_SERVICE_NAME": role,
         }

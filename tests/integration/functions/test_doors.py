@@ -18,8 +18,8 @@ from tests.unit.scheduling.test_executions import event as ended_execution
 from tests.unit.webhooks.test_callbacks import Receiver
 from tests.unit.webhooks.test_unanswered import record
 from video_production.tables import Put
+from video_production.webhooks import elevenlabs, heygen
 from video_production.webhooks.callbacks import SIGNATURE_HEADER, verify
-from video_production.webhooks.signatures import sign_elevenlabs
 
 SECRET = "wsec_of_the_subscription"
 BODY = json.dumps({"type": "flows_generation", "event_timestamp": 1, "data": {"id": "job-1", "status": "completed"}})
@@ -91,7 +91,7 @@ def test_the_sweep_has_everything_looked_at(
 
 
 def delivery(signed: str = BODY, provider: str = "elevenlabs", **changes: Any) -> dict[str, Any]:
-    signature = sign_elevenlabs(signed.encode(), SECRET, int(time.time()))
+    signature = elevenlabs.sign(signed.encode(), SECRET, int(time.time()))
     return {
         "version": "2.0",
         "routeKey": "POST /webhooks/{provider}",
@@ -119,6 +119,23 @@ def test_a_webhook_is_passed_on_once(aws: Emulated, receive: Role, capsys: pytes
     assert receive(delivery(body))["statusCode"] == 200
     assert aws.messages(aws.jobs) == [{"external_id": "once", "provider": "elevenlabs"}]
     assert counted(capsys) == {"WebhooksReceived": 2}
+
+
+def test_every_provider_signs_in_its_own_way(aws: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws.set_secret(NAMES.webhook_secret("heygen"), SECRET)
+    body = json.dumps({"event_type": "avatar_video.success", "event_data": {"video_id": "v-1"}})
+    headers = {"Heygen-Signature": heygen.sign(body.encode(), SECRET), "Heygen-Timestamp": str(int(time.time()))}
+    receive = Role(aws, "webhook_receiver", monkeypatch)
+    forged = {**headers, "Heygen-Signature": heygen.sign(b"{}", SECRET)}
+    assert receive(delivery(body, "heygen", headers=forged))["statusCode"] == 401
+    for event_id in ("e-1", "e-2"):  # the id is not signed: another one does not make another delivery of it
+        sent = {**headers, "Heygen-Event-Id": event_id}
+        assert receive(delivery(body, "heygen", headers=sent))["statusCode"] == 200
+    assert aws.messages(aws.jobs) == [{"external_id": "v-1", "provider": "heygen"}]
+
+
+def test_a_provider_without_webhooks_is_not_found(receive: Role) -> None:
+    assert receive(delivery(provider="runway"))["statusCode"] == 404
 
 
 def test_the_bytes_that_were_signed_are_the_bytes_that_came(aws: Emulated, receive: Role) -> None:

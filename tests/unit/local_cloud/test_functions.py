@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from local_cloud.cloud import CHECKOUT
 from local_cloud.functions import ROLES, Endpoints, functions
-from video_production.settings import FunctionSettings
+from video_production.settings import PROVIDER_FACTS, PROVIDERS, FunctionSettings, submitter_of
 
-ENDPOINTS = Endpoints("http://127.0.0.1:1", "http://127.0.0.1:2", {"elevenlabs": "http://127.0.0.1:3"})
+STAND_INS = {name: f"http://127.0.0.1:{port}" for port, name in enumerate(PROVIDERS, 3)}
+ENDPOINTS = Endpoints("http://127.0.0.1:1", "http://127.0.0.1:2", STAND_INS)
 
 
 def test_there_is_one_function_per_role_with_a_handler_in_the_checkout() -> None:
@@ -17,7 +20,7 @@ def test_there_is_one_function_per_role_with_a_handler_in_the_checkout() -> None
     for function in table.values():
         module, _, name = function.handler.rpartition(".")
         source = (CHECKOUT / (module.replace(".", "/") + ".py")).read_text()
-        assert f"def {name}(" in source
+        assert re.search(rf"^(def {name}\(|{name} = )", source, re.MULTILINE)
 
 
 def test_functions_are_named_as_in_every_other_environment() -> None:
@@ -30,23 +33,40 @@ def test_functions_are_named_as_in_every_other_environment() -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_the_library_understands_the_environment_of_every_function(role: str) -> None:
     settings = FunctionSettings.from_environment(functions(ENDPOINTS)[role].environment)
-    provider = settings.provider("elevenlabs")
     assert settings.environment == "local"
     assert settings.stale_after == 2
     assert settings.node_machine_arn.endswith(":stateMachine:jiki-video-node-local")
-    assert (provider.mode, provider.base_url) == ("draft", "http://127.0.0.1:3")
-    assert (provider.poll_interval, provider.poll_limit) == (1, 120)
-    assert provider.secret == "jiki-video/local/elevenlabs"
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_every_provider_is_a_draft_that_is_asked_every_second_unless_it_is_live(name: str) -> None:
+    settings = FunctionSettings.from_environment(functions(ENDPOINTS)["scheduler"].environment)
+    provider = settings.provider(name)
+    assert (provider.mode, provider.base_url) == ("draft", STAND_INS[name])
+    assert (provider.poll_interval, provider.poll_growth, provider.poll_longest) == (1, 0, 1)
+    assert provider.poll_limit * provider.poll_interval > provider.deadline, "the deadline ends the waiting"
+    assert provider.secret == f"jiki-video/local/{name}"
+    assert provider.max_jobs == PROVIDER_FACTS[name].concurrency
 
 
 def test_a_live_provider_gets_its_own_address_and_patience() -> None:
-    table = functions(ENDPOINTS, frozenset({"elevenlabs"}))
-    provider = FunctionSettings.from_environment(table["elevenlabs_submitter"].environment).provider("elevenlabs")
-    assert (provider.mode, provider.base_url, provider.poll_interval) == ("live", "", 10)
+    table = functions(ENDPOINTS, frozenset({"runway"}))
+    settings = FunctionSettings.from_environment(table["runway_submitter"].environment)
+    live = settings.provider("runway")
+    assert (live.mode, live.base_url, live.poll_interval) == ("live", "", 10)
+    assert settings.provider("heygen").mode == "draft"
+    assert table["runway_submitter"].timeout == 300 > table["heygen_submitter"].timeout
 
 
-@pytest.mark.parametrize("live", [frozenset(), frozenset({"elevenlabs"})])
-def test_a_paid_request_always_fits_into_the_submitters_time(live: frozenset[str]) -> None:
-    submitter = functions(ENDPOINTS, live)["elevenlabs_submitter"]
-    budget = FunctionSettings.from_environment(submitter.environment).provider("elevenlabs").submit_budget
+def test_what_is_given_besides_reaches_every_function() -> None:
+    table = functions(ENDPOINTS, variables={"MONTHLY_BUDGET_USD": "25", "HEYGEN_MAX_JOBS": "3"})
+    settings = FunctionSettings.from_environment(table["heygen_submitter"].environment)
+    assert (settings.monthly_budget_usd, settings.provider("heygen").max_jobs) == (25, 3)
+
+
+@pytest.mark.parametrize("live", [frozenset(), frozenset(PROVIDERS)])
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_a_paid_request_always_fits_into_the_submitters_time(live: frozenset[str], name: str) -> None:
+    submitter = functions(ENDPOINTS, live)[submitter_of(name)]
+    budget = FunctionSettings.from_environment(submitter.environment).provider(name).submit_budget
     assert budget < submitter.timeout

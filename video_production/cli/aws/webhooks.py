@@ -15,12 +15,12 @@ from video_production.cli.aws.connection import Connection, connect, deploy_comm
 from video_production.cli.aws.refusals import sentence, told
 from video_production.cli.aws.workspace import AwsSite
 from video_production.errors import OperatorError
-from video_production.providers.elevenlabs.webhooks import Subscription, find_webhook, register_webhook
+from video_production.providers.registry import webhooks_of
 from video_production.providers.secrets import ApiKey
+from video_production.providers.subscribing import Subscription
+from video_production.settings import PROVIDER_FACTS
 
 __all__ = ["register"]
-
-_LIVE = "https://api.elevenlabs.io"
 
 
 def register(environment: str, provider: str) -> Iterator[str]:
@@ -31,11 +31,12 @@ def register(environment: str, provider: str) -> Iterator[str]:
     url = f"{connection.output('ApiUrl').rstrip('/')}/webhooks/{provider}"
     name = connection.names.webhook_secret(provider)
     client = connection.client("secretsmanager")
-    base_url = settings.base_url or _LIVE
+    base_url = settings.base_url or PROVIDER_FACTS[provider].base_url
+    api = webhooks_of(provider)
     key = ApiKey(connection.names.secret(provider), client=client)
     with told():
         stored = _has_value(connection, client, name)
-        known = find_webhook(url, key, base_url=base_url)
+        known = api.find_webhook(url, key, base_url=base_url)
         if known and stored:
             yield f" Webhook {known} reports to {url} already, and its secret is stored; nothing was changed."
             return
@@ -44,7 +45,7 @@ def register(environment: str, provider: str) -> Iterator[str]:
                 f"Webhook {known} reports to {url} already, but its secret is not stored in {name}, and it was shown "
                 f"only once. Delete that webhook on the website of {provider}, then run the same command again."
             )
-        made = register_webhook(url, connection.names.stack, key, base_url=base_url)
+        made: Subscription = api.register_webhook(url, connection.names.stack, key, base_url=base_url)
     _store(client, name, made, provider)
     yield f" Webhook {made.webhook_id} of {provider} reports to {url}."
     yield f" Its secret is stored in {name}; functions read it within five minutes."

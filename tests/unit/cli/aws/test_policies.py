@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
@@ -20,8 +21,8 @@ from tests.unit.takes.stage import LIFE, Stage
 from video_production.cli.aws import webhooks
 from video_production.errors import MayHaveBeenPaid, ProviderAmbiguous
 from video_production.nodes.model import Outcome, Output
-from video_production.providers.elevenlabs.webhooks import Subscription
 from video_production.providers.secrets import ApiKey
+from video_production.providers.subscribing import Subscription
 from video_production.settings import Names
 from video_production.storage import Storage
 
@@ -48,8 +49,10 @@ def test_who_is_on_call_may_run_every_command_of_the_page(
     shell.refusals["Invoke"] = {"Payload": io.BytesIO(b"{}")}
     key = Names("development").secret("elevenlabs")
     healthy.client("secretsmanager").put_secret_value(SecretId=key, SecretString="a-key")
-    monkeypatch.setattr(webhooks, "find_webhook", _nothing_registered)
-    monkeypatch.setattr(webhooks, "register_webhook", lambda *_, **__: Subscription("wh_1", "shown once"))
+    made = SimpleNamespace(
+        find_webhook=_nothing_registered, register_webhook=lambda *_, **__: Subscription("wh_1", "shown once")
+    )
+    monkeypatch.setattr(webhooks, "webhooks_of", lambda _: made)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "start.json").write_text("{}")
     calls = record_calls(tmp_path / "checkout")
