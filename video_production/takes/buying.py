@@ -258,6 +258,8 @@ class Buyer:
             title=self.provider.title,
             budget=wanted.pipeline.budget_usd,
             live=None if wanted.pipeline.live is None else self.provider.name in wanted.pipeline.live,
+            slot=wanted.node.slot,
+            ends_by=now + self.settings.deadline,
         )
         if take is None:
             return self._step(

@@ -14,6 +14,7 @@ from typing import Any
 from video_production.errors import RequestError, TransientError
 from video_production.metrics import Report, unreported
 from video_production.nodes.model import Desired, NodeStatus
+from video_production.nodes.slots import use_slot
 from video_production.nodes.table import PIPELINE_ITEM, Claim
 from video_production.providers.interface import Made, Price
 from video_production.settings import LEDGER_INDEX
@@ -112,13 +113,16 @@ class TakeTable:
         title: str = "",
         budget: float | None = None,
         live: bool | None = None,
+        slot: str = "",
+        ends_by: float = 0.0,
     ) -> Take | None:
         """Row 3: the intent to buy, written before the request is sent. The take with its new attempt, exactly once.
 
         Holds only while the node is still claimed, the pipeline is wanted, and the take is as `previous` (read before).
         `position` is what the node's metadata shows of it; `takes` are all that the node consists of, where more than
         this one. `budget` is the pipeline's, in US dollars, and `live` whether it may buy from this provider, as they
-        were read with it. Raises BudgetExceeded where a budget has no room for the price.
+        were read with it. `slot` is the job slot that the node holds, which is told what is sent in it, and until when
+        a job of which nobody hears may last. Raises BudgetExceeded where a budget has no room for the price.
         """
         seen: dict[str, Any] = {"expected": previous.attempt, "state": previous.state} if previous else {}
         unchanged = "{attempt} = :expected AND {state} = :state" if previous else "attribute_not_exists({take_id})"
@@ -181,8 +185,10 @@ class TakeTable:
         promise = self.money.reserve(
             claim, take_id, attempt, price, provider=provider, mode=mode, budget=limits[0], monthly=limits[1]
         )
+        sent = {"take_id": take_id, "attempt": attempt.id, "sent_at": attempt.sent_at, "ends_by": ends_by}
+        use = [use_slot(self.nodes_table, slot, claim, sent)] if slot else []
         try:
-            transact(self.client, [take, node, wanted, ledger, *promise], self.table.sleep)
+            transact(self.client, [take, node, wanted, ledger, *promise, *use], self.table.sleep)
         except ConditionFailed as failure:
             # The attempt id is known to this call alone: if it stands there, the answer to our own write was lost.
             if (failure.olds[0] or {}).get("attempt") != attempt.id:
