@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from video_production.errors import (
 from video_production.metrics import Report, unreported
 from video_production.providers import prices
 from video_production.providers.elevenlabs.history import external_id_of, matches_of
+from video_production.providers.elevenlabs.parts import voiceover_parts
 from video_production.providers.elevenlabs.refusals import JOB_API_REFUSED, Subject, explain, failure_sentence
 from video_production.providers.elevenlabs.requests import (
     JOB,
@@ -41,9 +42,9 @@ from video_production.providers.elevenlabs.requests import (
 from video_production.providers.http import Answer, Explain, Explanation, ProviderHttp
 from video_production.providers.interface import (
     Attempt,
+    Destination,
     GenerationRequest,
     Made,
-    OneRequest,
     Price,
     Progress,
     Submission,
@@ -71,7 +72,7 @@ _NO_SUCH_JOB = (402, 403, 404, 405)
 """Statuses of the job API after which a name may still be one of the history's: not a job, or no job API allowed."""
 
 
-class ElevenLabs(OneRequest):
+class ElevenLabs:
     """Buys voiceovers from ElevenLabs. `submit_budget` is the total time of one paid request in seconds.
 
     With `webhooks`, jobs ask for a webhook at their end; ElevenLabs refuses that while nobody is subscribed.
@@ -118,6 +119,22 @@ class ElevenLabs(OneRequest):
 
     def effective_config(self, node_type: str, config: Mapping[str, Any]) -> dict[str, Any]:
         return effective_config(node_type, config)
+
+    def parts(self, request: GenerationRequest) -> tuple[GenerationRequest, ...]:
+        """The request itself, or, where its script is too long for one, a request for each part of the script."""
+        return voiceover_parts(request)
+
+    def assemble(
+        self,
+        parts: Sequence[Made],
+        request: GenerationRequest,  # noqa: ARG002 - what was made of it says all
+        destination: Destination,
+    ) -> Made:
+        """The parts as one sound, not encoded again, with the captions moved to where each part begins."""
+        from video_production.providers.elevenlabs.joining import join_voiceover
+
+        with self._workplace() as folder:
+            return join_voiceover(self._storage, parts, destination, folder)
 
     def way(self, request: GenerationRequest, refused_ways: tuple[str, ...] = ()) -> str:
         """ "job" where the job API can make exactly this and has not refused itself, else "timed"."""

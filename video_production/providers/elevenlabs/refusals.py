@@ -89,6 +89,8 @@ _BY_CODE: Mapping[str, str] = {
     "voice_not_found": _VOICE,
     "voice_does_not_exist": _VOICE,
     "model_not_found": _MODEL,
+    "pronunciation_dictionary_not_found": "ElevenLabs knows no such pronunciation dictionary in this account ({said}); "
+    "correct pronunciationDictionaries.",
     "history_item_not_found": "The voiceover is no longer in ElevenLabs' history.",
     "already_running": _CONFLICT,
     "already_processing": _CONFLICT,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from video_production.errors import RequestError
+from video_production.providers.elevenlabs.models import model_of
 from video_production.providers.interface import GenerationRequest
 
 __all__ = ["DEFAULT_FORMAT", "JOB", "TIMED", "effective_config", "job_body", "job_can_do", "script_of", "timed_body"]
@@ -22,12 +23,8 @@ TIMED = "timed"
 DEFAULT_FORMAT = "mp3_44100_128"
 _NODE_TYPE = "generate-voiceover"
 _SETTINGS = {"stability": "stability", "similarityBoost": "similarity_boost", "speed": "speed"}
-_JOB_MODELS: Mapping[str, frozenset[str]] = {
-    "eleven_flash_v2_5": frozenset({"stability", "similarityBoost", "speed", "language"}),
-    "eleven_multilingual_v2": frozenset({"stability", "similarityBoost", "speed"}),
-    "eleven_v3": frozenset({"stability", "language"}),
-}
-"""The models of the job API, each with the optional config keys that it takes."""
+_CONTEXT = {"previousText": "previous_text", "nextText": "next_text"}
+"""What is spoken around a part of a long script; the job API does not take it."""
 _JOB_FORMATS = frozenset(
     {"mp3_22050_32", "mp3_24000_48", *(f"mp3_44100_{bit_rate}" for bit_rate in (32, 64, 96, 128, 192))}
 )
@@ -55,6 +52,10 @@ def effective_config(node_type: str, config: Mapping[str, Any]) -> dict[str, Any
             effective[key] = float(config[key])
     if config.get("language"):
         effective["language"] = str(config["language"])
+    if config.get("pronunciationDictionaries"):
+        effective["pronunciationDictionaries"] = [
+            {"id": str(entry["id"]), "version": str(entry["version"])} for entry in config["pronunciationDictionaries"]
+        ]
     return effective
 
 
@@ -68,8 +69,13 @@ def script_of(request: GenerationRequest) -> str:
 
 def job_can_do(config: Mapping[str, Any]) -> bool:
     """Whether the job API can make exactly what this effective config asks for."""
-    takes = _JOB_MODELS.get(config["modelId"])
-    if takes is None or config["captions"] or config["outputFormat"] not in _JOB_FORMATS:
+    takes = model_of(config["modelId"]).job
+    if (
+        takes is None
+        or config["captions"]
+        or any(key in config for key in _CONTEXT)
+        or config["outputFormat"] not in _JOB_FORMATS
+    ):
         return False
     return takes.issuperset(key for key in (*_SETTINGS, "language") if key in config)
 
@@ -88,4 +94,9 @@ def timed_body(config: Mapping[str, Any], text: str) -> dict[str, Any]:
     settings = {name: config[key] for key, name in _SETTINGS.items() if key in config}
     if settings:
         body["voice_settings"] = settings
-    return body
+    if config.get("pronunciationDictionaries"):
+        body["pronunciation_dictionary_locators"] = [
+            {"pronunciation_dictionary_id": entry["id"], "version_id": entry["version"]}
+            for entry in config["pronunciationDictionaries"]
+        ]
+    return body | {name: config[key] for key, name in _CONTEXT.items() if key in config}
