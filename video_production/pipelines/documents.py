@@ -119,6 +119,12 @@ class PipelineDocument(Strict):
     version: Annotated[str, BeforeValidator(_version), WithJsonSchema({"type": ["string", "number"]})] = Field(
         default="1", description="The document's own version, for people."
     )
+    budget: float | None = Field(
+        default=None,
+        ge=0,
+        le=1_000_000,
+        description="US dollars that everything bought for this pipeline may cost together. No limit when left out.",
+    )
     config: PipelineConfig = Field(default=PipelineConfig(), description="Settings of the whole pipeline.")
     nodes: list[AnyNode] = Field(min_length=1, description="The steps, in any order.")
 

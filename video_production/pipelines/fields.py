@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from video_production.nodes.model import MediaType
 
-__all__ = ["Id", "OneNode", "Several", "Strict", "Title", "accepts", "sentence", "without_empty"]
+__all__ = ["Id", "OneNode", "Roll", "Several", "Strict", "Title", "accepts", "sentence", "without_empty"]
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -74,4 +74,13 @@ OneNode = Annotated[
     ),
 ]
 """The id of one node, also as a list of one."""
+Roll = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        le=1000,
+        description="Which result of this very request to use: `2` has another one made and paid, `1` is the first.",
+    ),
+]
+"""Of what is paid for, another one can be asked for."""
 Several = list[Reference]

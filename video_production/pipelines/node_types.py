@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field
 
 from video_production.nodes.model import MediaType
 from video_production.pipelines import provider_limits as limits
-from video_production.pipelines.fields import OneNode, Several, accepts, sentence
+from video_production.pipelines.fields import OneNode, Roll, Several, accepts, sentence
 from video_production.pipelines.node_base import Asset, Config, Inputs, NoConfig, NodeModel, NoInputs
 
 __all__ = [
@@ -84,6 +84,7 @@ class VoiceoverConfig(Config):
         description="Codec, sampling rate and bit rate. `mp3_44100_192`, `wav_44100`, `pcm_44100` need larger plans.",
     )
     captions: bool = Field(default=False, description="Also make captions (`.srt`, `.vtt`) with the words' times.")
+    take: Roll = None
 
     def problems(self) -> Iterator[tuple[str, str]]:
         model = limits.VOICE_MODELS[self.model_id]
@@ -123,6 +124,7 @@ class TalkingHeadConfig(Config):
     avatar_id: str = Field(min_length=1, description="The HeyGen avatar look. Never chosen for you.")
     width: int | None = Field(default=None, ge=1, description="Pixels; goes together with `height`.")
     height: int | None = Field(default=None, ge=1, description="Pixels; goes together with `width`.")
+    take: Roll = None
 
     def problems(self) -> Iterator[tuple[str, str]]:
         if (self.width is None) != (self.height is None):
@@ -169,6 +171,7 @@ class VeoConfig(Config):
     resolution: Literal["720p", "1080p"] = Field(default="720p", description="The shorter side in pixels.")
     seed: int | None = Field(default=None, ge=0, le=2**32 - 1, description="The same one makes much the same clip.")
     negative_prompt: str | None = Field(default=None, min_length=1, description="What shall not be seen.")
+    take: Roll = None
 
     def problems(self) -> Iterator[tuple[str, str]]:
         if self.resolution == "1080p" and self.model == "veo-3.1-lite-generate-001":
@@ -195,6 +198,7 @@ class RunwayConfig(Config):
     seed: int | None = Field(
         default=None, ge=0, le=4_294_967_295, description="The same seed makes a similar clip. Drawn when left out."
     )
+    take: Roll = None
 
     def problems(self) -> Iterator[tuple[str, str]]:
         model = limits.RUNWAY_MODELS[self.model]

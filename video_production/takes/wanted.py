@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from video_production.errors import Superseded
 from video_production.nodes.model import Node, Pipeline
@@ -20,7 +21,9 @@ from video_production.takes.fingerprint import take_id
 from video_production.takes.model import Take, TakeAttempt, TakeState
 from video_production.takes.requests import attempt_of
 
-__all__ = ["Part", "Wanted", "parts_of", "read_wanted"]
+__all__ = ["Part", "Wanted", "parts_of", "read_wanted", "roll_of", "settings_of"]
+
+_ROLL = "take"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,16 @@ def parts_of(
     )
 
 
+def roll_of(node: Node) -> int:
+    """Which result of one and the same request the node wants: 1, or what its `take` says."""
+    return int(node.config.get(_ROLL, 1))
+
+
+def settings_of(node: Node) -> dict[str, Any]:
+    """The node's config without `take`: what a provider is asked for is the same for every roll."""
+    return {key: value for key, value in node.config.items() if key != _ROLL}
+
+
 def read_wanted(
     claim: Claim, nodes: NodeTable, storage: Storage, provider: GenerationProvider, settings: ProviderSettings
 ) -> Wanted:
@@ -103,12 +116,12 @@ def read_wanted(
     pipeline = nodes.pipeline(claim.pipeline_id)
     if pipeline is None:
         raise Superseded(f"Pipeline {claim.pipeline_id} is gone.")
-    config = provider.effective_config(node.type, node.config)
+    config = provider.effective_config(node.type, settings_of(node))
     inputs = {
         slot: tuple(_input(node, node_id, nodes, storage) for node_id in ids) for slot, ids in node.inputs.items()
     }
     request = GenerationRequest(node.type, config, inputs)
-    parts = parts_of(request, provider, settings, int(node.config.get("take", 1)))
+    parts = parts_of(request, provider, settings, roll_of(node))
     return Wanted(claim, node, pipeline, request, parts)
 
 

@@ -71,7 +71,7 @@ def test_a_right_document_has_no_problems(lesson: Data, problems: Problems) -> N
             "pitch",
             3,
             "'pitch' is not a setting of generate-voiceover. Known: 'provider', 'voiceId', 'modelId', 'stability', "
-            "'similarityBoost', 'speed', 'language', 'outputFormat' and 'captions'.",
+            "'similarityBoost', 'speed', 'language', 'outputFormat', 'captions' and 'take'.",
         ),
     ],
 )
@@ -261,7 +261,7 @@ def test_a_node_without_an_id_is_named_by_its_place(lesson: Data, problems: Prob
         ({"id": 7}, ["id: must be text, but is the number 7. Put it in quotes."]),
         ({"title": ""}, ["title: is empty. What people see."]),
         ({"titel": "x"}, ["titel: 'titel' is not a key of a pipeline document; did you mean 'title'?"]),
-        ({"author": "x"}, ["author: 'author' is not a key of a pipeline document. Known: 'id', 'title', 'version', 'config' and 'nodes'."]),
+        ({"author": "x"}, ["author: 'author' is not a key of a pipeline document. Known: 'id', 'title', 'version', 'budget', 'config' and 'nodes'."]),
         ({"version": [1]}, ["version: must be text, but is a list."]),
         ({"nodes": []}, ["nodes: The document has no nodes. Add at least one."]),
         ({"nodes": {"a": {}}}, ["nodes: must be a list of nodes, each starting with '- id: …', but is a mapping."]),
