@@ -74,20 +74,25 @@ class _Card:
     @property
     def centre(self) -> tuple[int, int]:
         """The middle of the face."""
-        return self.width // 4 * 2, round(self.height * 0.37)
+        return self.width // 4 * 2, self.top + self.part(0.275)
+
+    @property
+    def top(self) -> int:
+        """Where the face and what belongs to it begin; captions need the lower edge."""
+        return round(self.height * 0.44 - self.unit * 0.40)
 
     @property
     def mouth(self) -> tuple[int, int, int, int]:
         """Left, top, width, height of what is drawn anew for the mouth."""
         x, y = self.centre
         width, height = self.part(0.16), self.part(0.1)
-        return (x - width // 2) // 2 * 2, (y + self.part(0.052)) // 2 * 2, width, height
+        return (x - width // 2) // 2 * 2, (y + self.part(0.046)) // 2 * 2, width, height
 
     @property
     def wave(self) -> tuple[int, int, int, int]:
         """Left, top, width, height of the waveform."""
-        width, height = min(self.part(1.0), self.width // 2 * 2 - self.part(0.12)), self.part(0.11)
-        return (self.width - width) // 4 * 2, round(self.height * 0.37 / 2) * 2 + self.part(0.335), width, height
+        width, height = min(self.part(0.96), self.width // 2 * 2 - self.part(0.12)), self.part(0.1)
+        return (self.width - width) // 4 * 2, (self.top + self.part(0.575)) // 2 * 2, width, height
 
 
 def decode_sound(path: Path) -> NDArray[np.float32]:
@@ -221,7 +226,7 @@ def _panel(card: _Card, *, shaded: bool) -> Image.Image:
 
 def _portrait(card: _Card, colours: _Colours) -> Image.Image:
     """Head and shoulders in a round frame, all but the mouth."""
-    size = card.part(0.56)
+    size = card.part(0.5)
     large = size * _SMOOTH
     image = Image.new("RGBA", (large, large))
     pen = ImageDraw.Draw(image)
@@ -242,35 +247,28 @@ def _portrait(card: _Card, colours: _Colours) -> Image.Image:
     skin, hair, shade = colours.skin, colours.hair, _mixed(colours.skin, (90, 40, 30), 0.16)
     long_hair = card.digest[4] % 2 == 0
     if long_hair:
-        oval(0, 0.015, 0.158, 0.19, hair)
-        oval(-0.105, 0.13, 0.055, 0.09, hair)
-        oval(0.105, 0.13, 0.055, 0.09, hair)
-    oval(0, 0.33, 0.2, 0.145, colours.shirt)
-    oval(0, 0.185, 0.052, 0.075, shade)
-    oval(0, 0.215, 0.06, 0.035, skin)
-    oval(-0.135, 0.012, 0.02, 0.03, shade)
-    oval(0.135, 0.012, 0.02, 0.03, shade)
-    oval(0, 0.01, 0.132, 0.158, skin)
-    _hair(pen, card, large, hair, parted=long_hair)
+        oval(0, 0.02, 0.152, 0.18, hair)
+        oval(-0.1, 0.12, 0.054, 0.085, hair)
+        oval(0.1, 0.12, 0.054, 0.085, hair)
+    oval(0, 0.3, 0.185, 0.125, colours.shirt)
+    oval(0, 0.158, 0.045, 0.062, shade)
+    oval(0, 0.186, 0.045, 0.022, shade)
+    if not long_hair:
+        oval(-0.127, 0.012, 0.018, 0.027, shade)
+        oval(0.127, 0.012, 0.018, 0.027, shade)
+    oval(0, 0.0, 0.124, 0.148, skin)
+    oval(0, -0.052, 0.13, 0.108, hair)
+    oval(0.012 if long_hair else 0, 0.022, 0.116, 0.121, skin)
+    oval(0, 0.034, 0.119, 0.114, skin)
     dark = (44, 34, 40)
     for side in (-1, 1):
-        oval(side * 0.05, -0.006, 0.0155, 0.0195, dark)
-        oval(side * 0.05 + 0.005, -0.012, 0.005, 0.006, (255, 255, 255))
-        oval(side * 0.05, -0.036, 0.028, 0.02, _mixed(hair, skin, 0.1), start=205, end=335)
-        oval(side * 0.082, 0.045, 0.022, 0.014, _mixed(skin, (232, 110, 100), 0.32))
-    oval(0, 0.03, 0.012, 0.012, shade, start=20, end=160)
+        oval(side * 0.047, -0.004, 0.0145, 0.0185, dark)
+        oval(side * 0.047 + 0.0045, -0.0095, 0.0048, 0.0058, (255, 255, 255))
+        oval(side * 0.047, -0.032, 0.026, 0.018, _mixed(hair, dark, 0.25), start=205, end=335)
+        oval(side * 0.077, 0.042, 0.02, 0.013, _mixed(skin, (232, 110, 100), 0.32))
+    oval(0, 0.027, 0.011, 0.011, shade, start=20, end=160)
     image.putalpha(Image.composite(image.getchannel("A"), Image.new("L", image.size), disc))
     return image.resize((size, size), Image.Resampling.LANCZOS)
-
-
-def _hair(pen: ImageDraw.ImageDraw, card: _Card, large: int, hair: tuple[int, int, int], *, parted: bool) -> None:
-    """A cap above the forehead."""
-    scale, middle = card.unit * _SMOOTH, large / 2
-    box = (middle - 0.142 * scale, middle - 0.172 * scale, middle + 0.142 * scale, middle + 0.09 * scale)
-    pen.chord(box, 196, 344, fill=hair)
-    if parted:
-        side = (middle - 0.142 * scale, middle - 0.15 * scale, middle + 0.02 * scale, middle + 0.03 * scale)
-        pen.chord(side, 150, 330, fill=hair)
 
 
 def _mixed(first: tuple[int, ...], second: tuple[int, ...], share: float) -> tuple[int, int, int]:
@@ -403,10 +401,10 @@ def _mouth(card: _Card, still: _Pixels, openness: float) -> _Pixels:
 
 def _subtitles(card: _Card, lines: Sequence[Line]) -> str:
     """The captions as FFmpeg's libass draws them, on a dark pane along the lower edge."""
-    size, margin = round(card.unit * 0.056), round(card.unit * 0.05)
+    size, margin = round(card.unit * 0.052), round(card.unit * 0.045)
     style = (
-        f"Style: Caption,Source Sans Pro,{size},&H00FFFFFF,&H00FFFFFF,&H50100A08,&H50100A08,0,0,0,0,100,100,0,0,3,"
-        f"{max(2, size // 5)},0,2,{margin},{margin},{margin},1"
+        f"Style: Caption,Source Sans Pro,{size},&H00FFFFFF,&H00FFFFFF,&H00000000,&H60100A08,0,0,0,0,100,100,0,0,4,"
+        f"0,{max(2, size // 4)},2,{margin},{margin},{margin},1"
     )
     events = [
         f"Dialogue: 0,{_clock(line.start)},{_clock(line.end)},Caption,,0,0,0,,{_escaped(line.text)}" for line in lines
@@ -450,7 +448,7 @@ def _encode(card: _Card, place: Path, sound: Path, destination: Path, frames: in
     wave, mouth = card.wave, card.mouth
     width, height = moving.size
     graph = (
-        f"[0:v]{_BT709},settb=1/{RATE},setpts=N[still];[1:v]{_BT709},split[mouths][waves];"
+        f"[0:v]{_BT709},loop=loop=-1:size=1,settb=1/{RATE},setpts=N[still];[1:v]{_BT709},split[mouths][waves];"
         f"[mouths]crop={mouth[2]}:{mouth[3]}:0:0[mouth];[waves]crop={wave[2]}:{wave[3]}:0:{mouth[3]}[wave];"
         f"[still][mouth]overlay={mouth[0]}:{mouth[1]}[faced];[faced][wave]overlay={wave[0]}:{wave[1]}[moving];"
         f"[moving]subtitles=captions.ass:fontsdir={FONTS},setsar=1,"
@@ -458,7 +456,7 @@ def _encode(card: _Card, place: Path, sound: Path, destination: Path, frames: in
     )
     command = [
         *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-threads", "1"),
-        *("-loop", "1", "-framerate", str(RATE), "-i", "still.png"),
+        *("-framerate", str(RATE), "-i", "still.png"),
         *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(_DRAWN), "-i", "pipe:0"),
         *("-i", str(sound.resolve())),
         *("-filter_complex_threads", "1", "-filter_complex", graph, "-map", "[v]", "-frames:v", str(frames)),
