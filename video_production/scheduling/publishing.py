@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from video_production.errors import DocumentError, Problem
 from video_production.nodes.model import MediaType, Node, NodeStatus, Output, Pipeline
 from video_production.nodes.table import NodeTable
 from video_production.pipelines.graph import descendants, final_nodes
+from video_production.scheduling.causes import differences, through
 from video_production.storage import CHUNK, Storage, parse_s3_url
 
 __all__ = ["Publication", "Publisher", "compare"]
@@ -33,7 +34,8 @@ _NOWHERE = ("", "")
 class Publication:
     """What an edit did: ids of nodes that are `new`, `changed`, `affected` (descendants of those), `reused`, `removed`.
 
-    `revision` is None when the document says what the tables say already.
+    `revision` is None when the document says what the tables say already. `causes` says of each new, changed or
+    affected node why, in words for people. `nothing_to_make`: at most the budget or the like is another.
     """
 
     revision: int | None
@@ -43,6 +45,8 @@ class Publication:
     reused: tuple[str, ...]
     removed: tuple[str, ...]
     nothing_to_do: bool = False
+    nothing_to_make: bool = False
+    causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def compare(
@@ -52,21 +56,37 @@ def compare(
     before: Mapping[str, Node],
     *,
     fresh: bool = False,
+    also: Mapping[str, str] | None = None,
 ) -> Publication:
-    """What publishing `wanted` (structure, in topological order) over `before` would do."""
+    """What publishing `wanted` (structure, in topological order) over `before` would do.
+
+    `also` names nodes that are to be made again although nothing about them changed, with the reason.
+    """
+    also = also or {}
     moved = before_pipeline is not None and _place(before_pipeline) not in (_place(pipeline), _NOWHERE)
     structures = {node.id: _structure(node, pipeline) for node in wanted}
     new = {node_id for node_id in structures if node_id not in before}
     changed = {
         node_id
         for node_id, node in structures.items()
-        if node_id in before and (fresh or moved or not _same_structure(before[node_id], node))
+        if node_id in before and (fresh or moved or node_id in also or not _same_structure(before[node_id], node))
     }
     removed = [node_id for node_id in before if node_id not in structures]
     redo = new | changed
     affected = descendants({node.id: node.input_ids for node in structures.values()}, redo) - redo
     retitled = any(node.id in before and before[node.id].title != node.title for node in structures.values())
     unfinished = before_pipeline is None or before_pipeline.editing
+    to_make = redo or removed or retitled or unfinished
+    elsewhere = "the media go elsewhere now" if moved else "made afresh, as asked" if fresh else ""
+
+    def cause(node: Node) -> tuple[str, ...]:
+        if node.id in new:
+            return ("it is new",)
+        if node.id in changed:
+            why = differences(before[node.id], node)
+            return (*why, *([also[node.id]] if node.id in also else [])) or (elsewhere,)
+        words = {id: "new" if id in new else "changed" if id in changed else "made again" for id in redo | affected}
+        return through(node, words)
 
     def in_order(ids: Collection[str]) -> tuple[str, ...]:
         return tuple(node_id for node_id in structures if node_id in ids)
@@ -78,7 +98,9 @@ def compare(
         affected=in_order(affected),
         reused=in_order(structures.keys() - redo - affected),
         removed=tuple(removed),
-        nothing_to_do=not (redo or removed or retitled or unfinished),
+        nothing_to_do=not to_make and before_pipeline is not None and _terms(before_pipeline) == _terms(pipeline),
+        nothing_to_make=not to_make,
+        causes={id: cause(node) for id, node in structures.items() if id in redo or id in affected},
     )
 
 
@@ -89,24 +111,32 @@ class Publisher:
         self.nodes = nodes
         self.storage = storage
 
-    def publish(self, wanted: Sequence[Node], pipeline: Pipeline, *, fresh: bool = False) -> Publication:
-        """Write `wanted` (structure, in topological order) as `pipeline`. `fresh` forgets every finished node.
+    def publish(
+        self,
+        wanted: Sequence[Node],
+        pipeline: Pipeline,
+        *,
+        fresh: bool = False,
+        also: Mapping[str, str] | None = None,
+    ) -> Publication:
+        """Write `wanted` (structure, in topological order) as `pipeline`. `fresh` forgets every finished node, `also`
+        those that it names, for the reasons that it gives.
 
         Of two people who publish at the same time the later one wins; the other one gets a RequestError.
         """
         before_pipeline, before = self.nodes.load(pipeline.id)
-        publication = compare(wanted, pipeline, before_pipeline, before, fresh=fresh)
+        publication = compare(wanted, pipeline, before_pipeline, before, fresh=fresh, also=also)
         if publication.nothing_to_do:
             return publication
         edit = self.nodes.begin_edit(pipeline.id)
         before_pipeline, before = self.nodes.load(pipeline.id)  # as it is now that nobody else can change it
-        publication = compare(wanted, pipeline, before_pipeline, before, fresh=fresh)
+        publication = compare(wanted, pipeline, before_pipeline, before, fresh=fresh, also=also)
         structures = {node.id: _structure(node, pipeline) for node in wanted}
         redo = {*publication.new, *publication.changed}
         retitled = {node.id for node in wanted if node.id in before and before[node.id].title != node.title}
         for node_id in structures:  # state first: after an interruption a node that is still to be reset still differs
             if node_id in redo or node_id in publication.affected:
-                self.nodes.reset(pipeline.id, node_id, edit)
+                self.nodes.reset(pipeline.id, node_id, edit, publication.causes[node_id])
         for node in wanted:
             if node.id in redo or node.id in retitled:
                 self.nodes.save_structure(structures[node.id], edit)
@@ -175,6 +205,11 @@ class Publisher:
 
 def _place(pipeline: Pipeline) -> tuple[str, str]:
     return pipeline.bucket, pipeline.prefix
+
+
+def _terms(pipeline: Pipeline) -> tuple[Any, ...]:
+    """What a run may cost and from whom it may buy."""
+    return pipeline.budget_usd, None if pipeline.live is None else sorted(pipeline.live)
 
 
 def _structure(node: Node, pipeline: Pipeline) -> Node:
