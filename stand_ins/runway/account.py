@@ -1,0 +1,116 @@
+"""The fake organisation: its tier and balance, kept on disk; and what it was charged."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from stand_ins.charge_book import Charge, ChargeBook
+from stand_ins.files import read_json, write_json
+from stand_ins.runway.errors import ApiError
+from stand_ins.runway.schema import MODELS
+
+__all__ = ["Account", "Plan"]
+
+NO_CREDIT = "You do not have enough credits to run this task."
+_ENDLESS = 1_000_000
+"""The balance that an account without limit shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the organisation may do.
+
+    `concurrency` is how many tasks of one model run at once (others are throttled, None: any number); `daily` how many
+    may be submitted per model in 24 hours; `credit_limit` after how many credits the account is empty.
+    """
+
+    concurrency: int | None = 2
+    daily: int | None = None
+    credit_limit: float | None = None
+
+
+class Account:
+    """Checks and charges. Safe from several threads."""
+
+    def __init__(self, path: Path, book: ChargeBook, key: str) -> None:
+        self._path = path
+        self._book = book
+        self._key = key
+        self._lock = threading.Lock()
+        rows = book.rows()
+        self._used = sum(row.credits for row in rows)
+        self._charged = {row.external_id for row in rows}
+        self.plan = Plan(**read_json(path, {}))
+
+    def change(self, changes: dict[str, Any]) -> None:
+        """Replace some fields of the plan; raise ValueError for unknown ones."""
+        unknown = set(changes) - {field.name for field in fields(Plan)}
+        if unknown:
+            raise ValueError(f"A plan has no field named {', '.join(sorted(unknown))}.")
+        with self._lock:
+            self.plan = Plan(**{**asdict(self.plan), **changes})
+            write_json(self._path, asdict(self.plan))
+
+    def set_balance(self, credits: float | None) -> None:
+        """Leave exactly `credits` to spend; None: without limit."""
+        self.change({"credit_limit": None if credits is None else self._used + credits})
+
+    def authenticate(self, authorization: str | None) -> None:
+        """Raise ApiError 401 unless the key is right."""
+        if not authorization:
+            raise ApiError(401, "You did not provide an API key. Send it as a bearer token.")
+        if authorization != f"Bearer {self._key}":
+            raise ApiError(401, "The API key you provided is not valid.")
+
+    def require_credits(self, credits: float, reserved: float) -> None:
+        """Raise ApiError 400 when the balance, less what waiting tasks will cost, can't pay `credits`."""
+        left = self.credits_left
+        if left is not None and credits > left - reserved:
+            raise ApiError(400, NO_CREDIT)
+
+    def require_generations(self, model: str, today: int) -> None:
+        """Raise ApiError 429 when `model` made as many clips `today` as the tier allows."""
+        if self.plan.daily is not None and today >= self.plan.daily:
+            raise ApiError(429, f"You have reached the daily limit of {self.plan.daily} generations with {model}.")
+
+    def charge(self, charge: Charge) -> None:
+        """Bill a task, once."""
+        with self._lock:
+            if charge.external_id not in self._charged:
+                self._book.append(charge)
+                self._charged.add(charge.external_id)
+                self._used += charge.credits
+
+    @property
+    def credits_left(self) -> float | None:
+        return None if self.plan.credit_limit is None else max(0.0, self.plan.credit_limit - self._used)
+
+    def organization(self, reserved: float, today: Counter[str]) -> dict[str, Any]:
+        """`GET /v1/organization`; `today` counts the generations of the last 24 hours by model."""
+        left = self.credits_left
+        limits = {"maxConcurrentGenerations": self.plan.concurrency, "maxDailyGenerations": self.plan.daily}
+        return {
+            "creditBalance": _ENDLESS if left is None else int(left - reserved),
+            "tier": {"maxMonthlyCreditSpend": _ENDLESS, "models": dict.fromkeys(MODELS, limits)},
+            "usage": {"models": {model: {"dailyGenerations": today[model]} for model in MODELS}},
+        }
+
+    def usage(self, start: str | None, before: str | None) -> dict[str, Any]:
+        """`POST /v1/organization/usage`: credits by model for each day of the period."""
+        first = date.fromisoformat(start) if start else datetime.now(UTC).date() - timedelta(days=30)
+        last = date.fromisoformat(before) if before else first + timedelta(days=31)
+        days: dict[date, Counter[str]] = {first + timedelta(n): Counter() for n in range((last - first).days)}
+        for row in self._book.rows():
+            day = datetime.fromtimestamp(row.at, UTC).date()
+            if day in days:
+                days[day][row.model] += int(row.credits)
+        results = [
+            {"date": day.isoformat(), "usedCredits": [{"model": m, "amount": n} for m, n in used.items()]}
+            for day, used in days.items()
+        ]
+        return {"models": sorted({row.model for row in self._book.rows()}), "results": results}
