@@ -26,7 +26,7 @@ from video_production.pipelines.documents import PipelineDocument, StorageConfig
 from video_production.pipelines.examples import EXAMPLES
 from video_production.pipelines.messages import value_range
 from video_production.pipelines.node_base import Asset, NodeModel
-from video_production.pipelines.node_types import NODE_TYPES, NodeType
+from video_production.pipelines.node_types import NODE_TYPES, NodeType, PronunciationDictionary
 from video_production.pipelines.schema import SCHEMA_PATH, schema_text
 from video_production.settings import LOCAL_BUCKET
 
@@ -149,12 +149,20 @@ def _section(kind: NodeType) -> str:
         where = f" for {provider}" if len(kind.configs) > 1 else ""
         parts += [f"\nUnder `config`{where}:\n\n", _fields(config)]
     if kind.name == "generate-voiceover":
-        parts.append(_voice_models())
+        parts += ["\nEach of `pronunciationDictionaries`:\n\n", _fields(PronunciationDictionary), _voice_models()]
     return "".join(parts)
 
 
+_LONG_SCRIPTS = f"""
+A script that is longer than one request of its model speaks is cut at paragraphs and sentences and spoken in parts of
+at most 4,000 characters, one after another; the sound is joined as it is (MP3 and WAV, not Opus). Each part is kept on
+its own: after an edit only the parts that changed are made and paid again. One voiceover speaks at most
+{limits.LONGEST_SCRIPT:,} characters.
+"""
+
+
 def _voice_models() -> str:
-    rows = ["\n| modelId | longest script | `language` | `speed` |\n|---|---|---|---|\n"]
+    rows = [_LONG_SCRIPTS, "\n| modelId | one request | `language` | `speed` |\n|---|---|---|---|\n"]
     languages = {"chosen": "obeyed", "refused": "not accepted; the model finds it", "english": "English only"}
     for name, model in limits.VOICE_MODELS.items():
         speed = "yes" if model.speed else "not accepted"

@@ -148,6 +148,22 @@ def _not_makeable(step: Step) -> Iterator[Problem]:
         yield Problem(f"{step.path}.type", f"{step.kind.name} can't be made yet. What can: {able}.")
 
 
+def _unspeakable(config: VoiceoverConfig, script: str, characters: int) -> str:
+    """Why a script of that length can't be spoken; one that is too long for one request is spoken in parts."""
+    limit = limits.VOICE_MODELS[config.model_id].characters
+    if characters > limits.LONGEST_SCRIPT:
+        return (
+            f"The script '{script}' has {characters:,} characters; one voiceover has at most "
+            f"{limits.LONGEST_SCRIPT:,}. Split it over several voiceovers."
+        )
+    if characters > limit and config.output_format.startswith("opus"):
+        return (
+            f"The script '{script}' has {characters:,} characters; {config.model_id} speaks at most {limit:,} at once, "
+            "and Opus sound can't be joined as it is. Choose an MP3 or WAV 'outputFormat', or split the script."
+        )
+    return ""
+
+
 def _too_long(step: Step, by_id: Mapping[str, Step], folder: Path) -> Iterator[Problem]:
     slot = {"generate-voiceover": "script", "generate-animation": "prompt"}.get(step.kind.name if step.kind else "")
     if slot is None or len(step.inputs.get(slot, ())) != 1:
@@ -158,14 +174,8 @@ def _too_long(step: Step, by_id: Mapping[str, Step], folder: Path) -> Iterator[P
         return
     path = f"{step.path}.inputs.{slot}"
     if isinstance(step.config, VoiceoverConfig):
-        model = step.config.model_id
-        limit = limits.VOICE_MODELS[model].characters
-        if len(text) > limit:
-            yield Problem(
-                path,
-                f"The script '{source.id}' has {len(text):,} characters; {model} speaks at most {limit:,} at once. "
-                "Split it over several voiceovers.",
-            )
+        if problem := _unspeakable(step.config, str(source.id), len(text)):
+            yield Problem(path, problem)
     elif isinstance(step.config, RunwayConfig):
         units, limit = len(text.encode("utf-16-le")) // 2, limits.ANIMATION_PROMPT_LIMIT["runway"]
         if units > limit:

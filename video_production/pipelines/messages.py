@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, get_args
 
 import annotated_types
@@ -116,6 +116,9 @@ class _Explanation:
             "finite_number": lambda: self._not_a("a finite number"),
             "list_type": self._not_a_list,
             "too_short": self._too_few,
+            "too_long": lambda: (
+                f"has {self.context['actual_length']} entries; at most {self.context['max_length']} are allowed."
+            ),
         }
         for name in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
             explainers[name] = self._out_of_range
@@ -163,7 +166,7 @@ class _Explanation:
             return self.kind.model
         if self.section == "inputs":
             return self.kind.inputs
-        return Asset if self.section == "asset" else self._config_model(self.kind)
+        return Asset if self.section == "asset" else _inside(self._config_model(self.kind), self.keys[3:-1])
 
     def _config_model(self, kind: NodeType) -> type[BaseModel]:
         config = self.node.get("config") if isinstance(self.node, dict) else None
@@ -195,6 +198,8 @@ class _Explanation:
         name = self.kind.name if self.kind else "a pipeline document"
         if self.section == "inputs":
             return self._not_one_of(known, f"an input of {name}", f"{name} takes no inputs")
+        if self.section == "config" and len(self.keys) > 4:
+            return self._not_one_of(known, f"a key of '{self.keys[3]}'", "")
         if self.section == "config":
             return self._not_one_of(known, f"a setting of {name}", f"{name} has no settings")
         owner = {"asset": "an asset", "": "a node" if self.kind else "a pipeline document"}[self.section]
@@ -268,7 +273,8 @@ class _Explanation:
     def _not_a_list(self) -> str:
         if self.key == "nodes":
             return f"must be a list of nodes, each starting with '- id: …', but is {_described(self.value)}."
-        return f"must be a list of node ids, in order, but is {_described(self.value)}."
+        what = "mappings" if self.section == "config" else "node ids, in order"
+        return f"must be a list of {what}, but is {_described(self.value)}."
 
     def _too_few(self) -> str:
         needed, found = self.context["min_length"], self.context["actual_length"]
@@ -294,6 +300,23 @@ def _without_tags(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
     if len(keys) > 3 and loc[2] == "generate-animation" and keys[2] == "config":
         keys = (*keys[:3], *keys[4:])
     return keys
+
+
+def _inside(model: type[BaseModel] | None, keys: Sequence[int | str]) -> type[BaseModel] | None:
+    """The model that the keys lead to, from a model on; places in a list are no step."""
+    for key in keys:
+        if isinstance(key, str):
+            field = _field(model, key)
+            model = next(_models(field.annotation), None) if field else None
+    return model
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models in an annotation, such as that of `list[Model] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
 
 
 def _field(model: type[BaseModel] | None, key: str) -> FieldInfo | None:

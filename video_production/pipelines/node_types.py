@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field
 
 from video_production.nodes.model import MediaType
 from video_production.pipelines import provider_limits as limits
-from video_production.pipelines.fields import OneNode, Roll, Several, accepts, sentence
+from video_production.pipelines.fields import OneNode, Roll, Several, Strict, accepts, sentence
 from video_production.pipelines.node_base import Asset, Config, Inputs, NoConfig, NodeModel, NoInputs
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Config",
     "NodeModel",
     "NodeType",
+    "PronunciationDictionary",
     "RunwayConfig",
     "Slot",
     "VeoConfig",
@@ -60,6 +61,17 @@ def _not_retired(model: Any) -> Any:
     return model
 
 
+class PronunciationDictionary(Strict):
+    """One dictionary of the ElevenLabs account, in one of its versions."""
+
+    id: str = Field(min_length=1, max_length=100, description="The dictionary: the id that ElevenLabs shows for it.")
+    version: str = Field(
+        min_length=1,
+        max_length=100,
+        description="The version's id. Never the newest by itself, so that nothing is spoken differently unasked.",
+    )
+
+
 class VoiceoverConfig(Config):
     """How it is spoken. What is left out and has no default here is the voice's own setting at ElevenLabs."""
 
@@ -84,6 +96,12 @@ class VoiceoverConfig(Config):
         description="Codec, sampling rate and bit rate. `mp3_44100_192`, `wav_44100`, `pcm_44100` need larger plans.",
     )
     captions: bool = Field(default=False, description="Also make captions (`.srt`, `.vtt`) with the words' times.")
+    pronunciation_dictionaries: list[PronunciationDictionary] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=limits.PRONUNCIATION_DICTIONARIES,
+        description="How names and terms are spoken: up to three dictionaries, each with `id` and `version`, in order.",
+    )
     take: Roll = None
 
     def problems(self) -> Iterator[tuple[str, str]]:

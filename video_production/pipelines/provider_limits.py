@@ -10,15 +10,17 @@ from typing import Literal
 
 __all__ = [
     "ANIMATION_PROMPT_LIMIT",
+    "LONGEST_SCRIPT",
+    "PRONUNCIATION_DICTIONARIES",
     "RETIRED_VOICE_MODELS",
     "RUNWAY_MODELS",
     "TALKING_HEAD_RATIOS",
     "TALKING_HEAD_SIDES",
     "VOICE_MODELS",
     "OutputFormat",
-    "VeoModelId",
     "RunwayModel",
     "RunwayModelId",
+    "VeoModelId",
     "VoiceModel",
     "VoiceModelId",
 ]
@@ -37,7 +39,7 @@ VoiceModelId = Literal[
 
 @dataclass(frozen=True, slots=True)
 class VoiceModel:
-    """One ElevenLabs speech model. `characters` is the longest text of one request.
+    """One ElevenLabs speech model. `characters` is the longest text of one request; a longer script is cut.
 
     `language` says what the `language` setting does: "chosen" (it is obeyed), "refused" (the model finds the language
     itself and takes no setting), "english" (the model speaks nothing else). `speed` says whether it has that setting.
@@ -61,6 +63,11 @@ VOICE_MODELS: dict[VoiceModelId, VoiceModel] = {
 
 RETIRED_VOICE_MODELS = {"eleven_monolingual_v1": "2026-07-09", "eleven_multilingual_v1": "2026-07-09"}
 """Models that ElevenLabs has removed, and when."""
+
+LONGEST_SCRIPT = 200_000
+"""Characters of one voiceover, in however many requests it is spoken."""
+PRONUNCIATION_DICTIONARIES = 3
+"""The most that one voiceover takes."""
 
 OutputFormat = Literal[
     "mp3_44100_128",

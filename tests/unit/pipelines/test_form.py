@@ -71,7 +71,7 @@ def test_a_right_document_has_no_problems(lesson: Data, problems: Problems) -> N
             "pitch",
             3,
             "'pitch' is not a setting of generate-voiceover. Known: 'provider', 'voiceId', 'modelId', 'stability', "
-            "'similarityBoost', 'speed', 'language', 'outputFormat', 'captions' and 'take'.",
+            "'similarityBoost', 'speed', 'language', 'outputFormat', 'captions', 'pronunciationDictionaries' and 'take'.",
         ),
     ],
 )
