@@ -122,12 +122,13 @@ def _take_step(event: dict[str, Any], act: Callable[[Claim], Step]) -> dict[str,
 
 
 def _follow(buyer: Buyer, message: dict[str, Any]) -> None:
-    """Look at one paid job; when its result is there, have its pipeline go on."""
+    """Look at one paid job; when it has ended, have its pipeline go on, and whoever waits for its job slot."""
     take_id = message.get("take_id") or buyer.take_of(str(message["external_id"]))
     if take_id is None:
         logger.info("a job that is not ours", extra={"external_id": message["external_id"]})
         return
     followed = buyer.follow(take_id)
     logger.info("followed", extra={"take": take_id, "state": followed.state, "pipeline_id": followed.pipeline_id})
-    if followed.made and followed.pipeline_id and _queues:
-        send(_queues, settings.scheduling_queue_url, [{"pipeline_id": followed.pipeline_id}])
+    if followed.over and _queues:  # its pipeline goes on, and its job slot comes back even where no node waits for it
+        pipeline = {"pipeline_id": followed.pipeline_id} if followed.pipeline_id else {}
+        send(_queues, settings.scheduling_queue_url, [{"provider": buyer.provider.name, **pipeline}])

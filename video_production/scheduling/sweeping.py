@@ -1,4 +1,5 @@
-"""The sweep: one message for every pipeline and every paid job under way (protocol: "Scheduling").
+"""The sweep: one message for every pipeline and every paid job under way, and for every provider's slots and queue
+(protocol: "Scheduling").
 
 It reads two sparse indexes, which are eventually consistent; whoever gets a message decides by consistent reads. What
 it misses, the next sweep finds.
@@ -59,6 +60,7 @@ class Sweep:
             "pipeline_id",
             enough_time,
         )
+        send(self.queues, self.scheduling_queue, ({"provider": provider} for provider in self.provider_queues))
         jobs = 0
         for provider, queue in self.provider_queues.items():
             before = self.clock() - SETTLE_SECONDS

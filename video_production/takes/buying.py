@@ -82,6 +82,11 @@ class FollowedTake:
     def made(self) -> bool:
         return self.state == TakeState.MADE
 
+    @property
+    def over(self) -> bool:
+        """Whether its job has ended, well or badly."""
+        return self.state not in ("absent", TakeState.SUBMITTING, TakeState.SUBMITTED)
+
 
 class Buyer:
     """Buys and follows the takes of one provider.
@@ -202,9 +207,14 @@ class Buyer:
                 "wants the same can follow it."
             )
             return take
-        with suppress(ProviderJobFailed, MayHaveBeenPaid):
-            self.follower.step(take, attempt, _tell_nobody)
+        with suppress(Cancelled, ProviderJobFailed, MayHaveBeenPaid):
+            self.follower.step(take, attempt, _tell_nobody, cancel=self._cancelled(take))
         return self._read(take.id)
+
+    def _cancelled(self, take: Take) -> bool:
+        """Whether the pipeline that the job was sent for is cancelled. Others that share it don't stop it."""
+        pipeline = self.nodes.pipeline(take.current.pipeline_id) if take.current.pipeline_id else None
+        return pipeline is not None and pipeline.desired == Desired.CANCELLED
 
     # Row 3 and what follows the one request
 
@@ -310,7 +320,8 @@ class Buyer:
     # Rows 6 to 9
 
     def _look(self, wanted: Wanted, part: Part, take: Take) -> Step:
-        cancel = wanted.pipeline.desired == Desired.CANCELLED
+        sent_for = take.current.pipeline_id or wanted.claim.pipeline_id
+        cancel = wanted.pipeline.desired == Desired.CANCELLED and sent_for == wanted.claim.pipeline_id
         with _named(part):
             attempt = wanted.attempt(part, take.current)
             followed = self.follower.step(take, attempt, partial(self._touch, wanted), cancel=cancel)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from video_production.errors import MayHaveBeenPaid, ProviderJobFailed, ProviderRefused, RequestError
+from video_production.errors import Cancelled, MayHaveBeenPaid, ProviderJobFailed, ProviderRefused, RequestError
 from video_production.nodes.model import Node, Pipeline
-from video_production.takes.following import undecided
+from video_production.takes.following import CANCELLED, undecided
 from video_production.takes.model import Take, TakeState
 
 __all__ = ["check_agreed", "may_buy_again", "raise_if_ended", "sent_again_in"]
@@ -49,7 +49,10 @@ def sent_again_in(take: Take, now: float) -> float | None:
 
 
 def raise_if_ended(take: Take, title: str) -> None:
-    """Raise what ended the take: MayHaveBeenPaid, ProviderRefused, ProviderJobFailed. `title` is its provider's."""
+    """Raise what ended the take: MayHaveBeenPaid, ProviderRefused, ProviderJobFailed, Cancelled.
+
+    `title` is its provider's.
+    """
     last = take.current
     if take.state == TakeState.UNKNOWN:
         raise MayHaveBeenPaid(last.message or undecided(title, "its answer was lost"))
@@ -60,5 +63,7 @@ def raise_if_ended(take: Take, title: str) -> None:
         )
     if take.state == TakeState.REFUSED:
         raise ProviderRefused(last.message, provider=take.provider, code=last.code)
+    if take.state == TakeState.FAILED and last.code == CANCELLED:
+        raise Cancelled(last.message)
     if take.state == TakeState.FAILED:
         raise ProviderJobFailed(last.message, provider=take.provider, code=last.code, charged=last.charged)

@@ -25,10 +25,13 @@ from video_production.providers.interface import Attempt, GenerationProvider, Ma
 from video_production.takes.model import Take, TakeState
 from video_production.takes.table import TakeTable
 
-__all__ = ["ANSWER_MARGIN", "Followed", "Follower", "Tell", "undecided"]
+__all__ = ["ANSWER_MARGIN", "CANCELLED", "Followed", "Follower", "Tell", "undecided"]
 
 ANSWER_MARGIN = 5.0
 """Seconds that saving and recording an answer may take after the provider gave it."""
+
+CANCELLED = "cancelled"
+"""The code of an attempt whose job was stopped at its provider because its pipeline was cancelled."""
 
 Followed = Literal["waiting", "made"]
 
@@ -143,7 +146,7 @@ class Follower:
         try:
             if cancel and self.provider.cancel(external_id):
                 cancelled = Cancelled(f"Cancelled at {self.provider.title}.")
-                return self._fail(take, cancelled, code="cancelled", charged=None)
+                return self._fail(take, cancelled, code=CANCELLED, charged=None)
             try:
                 progress = self.provider.check(external_id)
             except ProviderJobFailed as gone:  # a job that its provider no longer knows is undecided, not failed
@@ -157,7 +160,10 @@ class Follower:
                 tell(stage="waiting", last_answer=progress.word, progress=part, external_id=external_id)
                 return "waiting"
             tell(stage="downloading", last_answer=progress.word, external_id=external_id)
-            made = self.provider.collect(external_id, progress, attempt)
+            try:
+                made = self.provider.collect(external_id, progress, attempt)
+            except ProviderJobFailed as gone:  # it is over, and where its result should lie there is none
+                return self._undecide(take, str(gone))
         except ProviderUnreachable as error:  # a free call: nothing is lost, the next round repeats it
             tell(last_answer=str(error), external_id=external_id)
             return "waiting"

@@ -94,9 +94,11 @@ def test_everything_under_way_is_looked_at_and_nothing_else(indexed: tuple[Table
     queues = Queues()
     swept = sweep(indexed, queues).run()
     assert (swept.pipelines, swept.jobs, swept.complete) == (23, 1, True)
-    assert queues.batches == [10, 10, 3, 1]
+    assert queues.batches == [10, 10, 3, 1, 1]
     assert queues.sent["poll"] == [{"take_id": "old"}]
-    assert sorted(message["pipeline_id"] for message in queues.sent["schedule"]) == [f"p{n:03}" for n in range(23)]
+    *told, slots = queues.sent["schedule"]
+    assert sorted(message["pipeline_id"] for message in told) == [f"p{n:03}" for n in range(23)]
+    assert slots == {"provider": "elevenlabs"}
 
 
 def test_the_index_is_read_to_its_end(indexed: tuple[Table, Table]) -> None:
@@ -114,13 +116,13 @@ def test_a_sweep_that_runs_out_of_time_says_so(indexed: tuple[Table, Table]) -> 
     queues = Queues()
     swept = sweep(indexed, queues).run(enough_time=lambda: next(time_left, False))
     assert (swept.pipelines, swept.complete) == (12, False)
-    assert queues.batches == [10, 2]
+    assert queues.batches == [10, 2, 1]
 
 
-def test_nothing_under_way_sends_nothing(indexed: tuple[Table, Table]) -> None:
+def test_with_nothing_under_way_only_slots_and_queues_are_looked_after(indexed: tuple[Table, Table]) -> None:
     queues = Queues()
     assert sweep(indexed, queues).run().pipelines == 0
-    assert queues.batches == []
+    assert queues.sent == {"schedule": [{"provider": "elevenlabs"}]}
 
 
 def test_messages_that_a_queue_refuses_are_sent_again() -> None:
