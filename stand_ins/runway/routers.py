@@ -36,9 +36,8 @@ def create(call: Call) -> Reply:
 
 
 def list_all(call: Call) -> Reply:
-    """`GET /v1/routers`."""
-    rows = [_shown(router) for router in call.workspace.routers.newest_first()]
-    return Reply.json({"data": rows, "nextCursor": None})
+    """`GET /v1/routers?limit&cursor`, newest first."""
+    return _page(call, [_shown(router) for router in call.workspace.routers.newest_first()])
 
 
 def find(call: Call) -> Reply:
@@ -48,13 +47,7 @@ def find(call: Call) -> Reply:
 
 def list_requests(call: Call) -> Reply:
     """`GET /v1/routers/{id}/requests?limit&cursor`: decisions, newest first."""
-    rows = list(reversed(_router(call).requests))
-    try:
-        limit, start = int(call.request.query["limit"]), int(call.request.query.get("cursor") or 0)
-    except (KeyError, ValueError):
-        raise ApiError(400, "Validation of query failed", [{"path": ["limit"], "message": "Required"}]) from None
-    end = start + max(1, limit)
-    return Reply.json({"data": rows[start:end], "nextCursor": str(end) if end < len(rows) else None})
+    return _page(call, list(reversed(_router(call).requests)))
 
 
 def generate(call: Call) -> Reply:
@@ -79,6 +72,15 @@ def generate(call: Call) -> Reply:
         "resolvedSettings": router.settings,
     }
     return Reply.json({"id": task.id, "routing": routing})
+
+
+def _page(call: Call, rows: list[dict[str, Any]]) -> Reply:
+    try:
+        limit, start = int(call.request.query["limit"]), int(call.request.query.get("cursor") or 0)
+    except (KeyError, ValueError):
+        raise ApiError(400, "Validation of query failed", [{"path": ["limit"], "message": "Required"}]) from None
+    end = start + max(1, limit)
+    return Reply.json({"data": rows[start:end], "nextCursor": str(end) if end < len(rows) else None})
 
 
 def _router(call: Call) -> Router:
