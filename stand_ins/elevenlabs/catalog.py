@@ -7,14 +7,23 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from stand_ins.elevenlabs.errors import ApiError
 from stand_ins.speakers import SPEAKERS, Speaker, speaker_for
 
-__all__ = ["MODELS", "PLANS", "SpeechModel", "find_speaker", "model_json", "speech_model", "voice_json"]
+__all__ = [
+    "MODELS",
+    "PLANS",
+    "SpeechModel",
+    "check_dictionaries",
+    "find_speaker",
+    "model_json",
+    "speech_model",
+    "voice_json",
+]
 
 USD_PER_1000_CREDITS = 0.08
 _VOICE_ID = re.compile(r"[A-Za-z0-9]{20}")
@@ -94,6 +103,18 @@ def find_speaker(voice_id: str) -> Speaker:
             404, "voice_not_found", f"A voice with voice_id '{voice_id}' was not found.", parameter="voice_id"
         )
     return speaker_for(voice_id)
+
+
+def check_dictionaries(locators: Sequence[Any] | None) -> None:
+    """Raise ApiError for a pronunciation dictionary that can't be one of a user's.
+
+    Any 20 letters and digits are a dictionary, as with voices; it changes nothing about how a draft is spoken.
+    """
+    for locator in locators or ():
+        name = locator.pronunciation_dictionary_id
+        if not _VOICE_ID.fullmatch(name) or name.startswith("missing"):
+            message = f"The pronunciation dictionary {name} was not found."
+            raise ApiError(404, "pronunciation_dictionary_not_found", message)
 
 
 def model_json(model: SpeechModel) -> dict[str, Any]:

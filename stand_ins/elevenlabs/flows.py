@@ -6,7 +6,7 @@ from typing import Any
 
 from stand_ins.elevenlabs.audio import AudioFormat
 from stand_ins.elevenlabs.call import Call
-from stand_ins.elevenlabs.catalog import find_speaker, speech_model
+from stand_ins.elevenlabs.catalog import check_dictionaries, find_speaker, speech_model
 from stand_ins.elevenlabs.errors import ApiError
 from stand_ins.elevenlabs.links import PREFIX, check_link, expired
 from stand_ins.elevenlabs.records import Job
@@ -29,8 +29,7 @@ def submit(call: Call) -> Reply:
     check_text(body.text, model)
     audio_format = AudioFormat.parse(body.output_format)
     account.require_tier(audio_format.smallest_plan, f"The output format {audio_format.name}")
-    if body.pronunciation_dictionary_locators:
-        raise ApiError(404, "pronunciation_dictionary_not_found", "The pronunciation dictionary was not found.")
+    check_dictionaries(body.pronunciation_dictionary_locators)
     webhooks = targets_of(call)
     account.require_credits(model.credits(body.text))
     job = _job(call, body, webhooks)

@@ -7,7 +7,7 @@ from typing import Any
 
 from stand_ins.elevenlabs.audio import AudioFormat
 from stand_ins.elevenlabs.call import Call
-from stand_ins.elevenlabs.catalog import SpeechModel, find_speaker, speech_model
+from stand_ins.elevenlabs.catalog import SpeechModel, check_dictionaries, find_speaker, speech_model
 from stand_ins.elevenlabs.errors import ApiError
 from stand_ins.elevenlabs.records import HistoryItem
 from stand_ins.elevenlabs.schema import SpeechQuery, SpeechRequest
@@ -114,10 +114,7 @@ def _check(call: Call, body: SpeechRequest, query: SpeechQuery) -> tuple[SpeechM
     if not query.enable_logging:
         account.require_tier("enterprise", "Zero retention mode")
     _check_settings(body)
-    if body.pronunciation_dictionary_locators:
-        name = body.pronunciation_dictionary_locators[0].pronunciation_dictionary_id
-        message = f"The pronunciation dictionary {name} was not found."
-        raise ApiError(404, "pronunciation_dictionary_not_found", message)
+    check_dictionaries(body.pronunciation_dictionary_locators)
     _check_stitching(call, body, model)
     return model, audio_format
 
