@@ -11,13 +11,13 @@ from constructs import Construct
 from stacks.functions import Functions
 from stacks.machines import Machines
 from stacks.queues import QueuePair, Queues
-from video_production.settings import Names
+from video_production.settings import PROVIDERS, Names, poller_of
 
 __all__ = ["Doors"]
 
 _BATCH = {"scheduler": 10}
 """Messages per invocation; 1 where a message may take most of the function's time."""
-_AT_ONCE = {"elevenlabs_poller": 5}
+_AT_ONCE = dict.fromkeys(map(poller_of, PROVIDERS), 5)
 """Simultaneous invocations per queue, where a provider limits the requests."""
 _SWEEP_EVERY = cdk.Duration.minutes(5)
 

@@ -6,8 +6,10 @@ so a check in it is `ConditionCheckItem`. Source: "Using IAM with DynamoDB trans
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import aws_cdk as cdk
@@ -15,7 +17,7 @@ from aws_cdk import aws_iam as iam
 
 from stacks.policies import Allow
 from stacks.settings import EnvironmentSettings
-from video_production.settings import EVENT_SOURCE, PROVIDERS, Names
+from video_production.settings import EVENT_SOURCE, PROVIDER_FACTS, PROVIDERS, Names, poller_of, submitter_of
 
 __all__ = ["Needs", "Surroundings", "needs_of"]
 
@@ -23,6 +25,8 @@ _TAKES_FOLDER = "takes"
 _NODES = "*/nodes/*"
 _NODE_KEYS = "The key of what a node makes holds the pipeline, the node and the claim."
 _WEBHOOK_RECORDS = "webhook#*"
+_QUEUES = ("#slots#*", "#queue#*")
+"""Who has a job slot and who waits for one, in the node table."""
 _EVENT_BUS = "default"
 _READ = ("s3:GetObject",)
 _WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
@@ -54,6 +58,15 @@ class Surroundings:
 
     def table(self, name: str, *actions: str) -> Allow:
         return Allow([f"dynamodb:{action}" for action in actions], [self.arn("dynamodb", f"table/{name}")])
+
+    def records(self, name: str, keys: Sequence[str], *actions: str) -> Allow:
+        """Those items of a table alone whose partition keys match one of `keys`."""
+        allow = self.table(name, *actions)
+        conditions = {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(keys)},
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        }
+        return Allow(allow.actions, allow.resources, conditions=conditions)
 
     def index(self, table: str, index: str) -> Allow:
         return Allow(["dynamodb:Query"], [self.arn("dynamodb", f"table/{table}/index/{index}")])
@@ -139,6 +152,7 @@ def _buyer(around: Surroundings, provider: str, *on_nodes: str) -> Needs:
             "NODES_TABLE": names.nodes_table,
             "TAKES_TABLE": names.takes_table,
             **_provider_variables(around, provider),
+            **({"PRICES": json.dumps(around.settings.prices)} if around.settings.prices else {}),
         },
         (
             around.table(names.nodes_table, *on_nodes),
@@ -150,13 +164,16 @@ def _buyer(around: Surroundings, provider: str, *on_nodes: str) -> Needs:
     )
 
 
-def _elevenlabs_submitter(around: Surroundings) -> Needs:
-    return _buyer(around, "elevenlabs", "GetItem", "UpdateItem", "ConditionCheckItem")
+def _submitter(around: Surroundings, provider: str) -> Needs:
+    needs = _buyer(around, provider, "GetItem", "UpdateItem", "ConditionCheckItem")
+    settings = around.settings
+    budget = {} if settings.monthly_budget_usd is None else {"MONTHLY_BUDGET_USD": f"{settings.monthly_budget_usd:g}"}
+    return Needs({**needs.variables, **budget}, needs.allowed)
 
 
-def _elevenlabs_poller(around: Surroundings) -> Needs:
+def _poller(around: Surroundings, provider: str) -> Needs:
     """Without ConditionCheckItem it can't write the intent to buy, so nothing is ever bought from here."""
-    needs = _buyer(around, "elevenlabs", "GetItem", "UpdateItem")
+    needs = _buyer(around, provider, "GetItem", "UpdateItem")
     queue = around.names.scheduling_queue
     return Needs(
         {**needs.variables, "SCHEDULING_QUEUE_URL": around.queue_urls[queue]},
@@ -169,13 +186,20 @@ def _scheduler(around: Surroundings) -> Needs:
     return Needs(
         {
             "NODES_TABLE": names.nodes_table,
+            "TAKES_TABLE": names.takes_table,
             "NODE_MACHINE_ARN": around.machine(names.node_machine),
             "PIPELINE_MACHINE_ARN": around.machine(names.pipeline_machine),
             "STALE_AFTER_SECONDS": str(around.settings.stale_after_seconds),
             "EVENT_BUS": _EVENT_BUS,
+            **{
+                f"{provider.upper()}_MAX_JOBS": str(around.settings.provider(provider).max_jobs)
+                for provider in PROVIDERS
+            },
         },
         (
-            around.table(names.nodes_table, "GetItem", "Query", "UpdateItem", "ConditionCheckItem"),
+            around.table(names.nodes_table, "GetItem", "BatchGetItem", "Query", "UpdateItem", "ConditionCheckItem"),
+            around.records(names.nodes_table, _QUEUES, "PutItem", "DeleteItem"),
+            around.table(names.takes_table, "GetItem"),
             around.start(names.node_machine),
             around.start(names.pipeline_machine),
             Allow(
@@ -207,25 +231,18 @@ def _sweeper(around: Surroundings) -> Needs:
 
 def _webhook_receiver(around: Surroundings) -> Needs:
     names = around.names
-    records = around.table(names.takes_table, "GetItem", "PutItem")
+    senders = [facts.name for facts in PROVIDER_FACTS.values() if facts.webhooks]
     variables = {"TAKES_TABLE": names.takes_table}
-    for provider in PROVIDERS:
+    for provider in senders:
         variables[f"{provider.upper()}_WEBHOOK_SECRET"] = names.webhook_secret(provider)
         variables[f"{provider.upper()}_QUEUE_URL"] = around.queue_urls[names.provider_queue(provider)]
     return Needs(
         variables,
         (
             # The one function that anybody on the internet can call reaches its own records and nothing else.
-            Allow(
-                records.actions,
-                records.resources,
-                conditions={
-                    "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [_WEBHOOK_RECORDS]},
-                    "Null": {"dynamodb:LeadingKeys": "false"},
-                },
-            ),
-            *(around.send(names.provider_queue(provider)) for provider in PROVIDERS),
-            *(around.secret(names.webhook_secret(provider)) for provider in PROVIDERS),
+            around.records(names.takes_table, [_WEBHOOK_RECORDS], "GetItem", "PutItem"),
+            *(around.send(names.provider_queue(provider)) for provider in senders),
+            *(around.secret(names.webhook_secret(provider)) for provider in senders),
         ),
     )
 
@@ -258,26 +275,30 @@ def _callback_variables(around: Surroundings) -> dict[str, str]:
 
 
 def _provider_variables(around: Surroundings, provider: str) -> dict[str, str]:
-    options, prefix = around.settings.provider(provider), provider.upper()
+    settings = around.settings.provider(provider)
     variables = {
-        "MODE": options.mode,
-        "BASE_URL": options.base_url,
-        "SECRET": around.names.secret(provider),
-        "ACCOUNT": options.account,
-        "WEBHOOKS": "on" if options.webhooks else "off",
-        "POLL_INTERVAL_SECONDS": f"{options.poll_interval_seconds:g}",
-        "POLL_LIMIT": str(options.rounds),
-        "SUBMIT_BUDGET_SECONDS": f"{options.submit_budget_seconds:g}",
-        "INDEXING_LAG_SECONDS": f"{options.indexing_lag_seconds:g}",
+        "MODE": settings.mode,
+        "BASE_URL": settings.base_url,
+        "SECRET": settings.secret,
+        "ACCOUNT": settings.account,
+        "WEBHOOKS": "on" if settings.webhooks else "off",
+        "POLL_INTERVAL_SECONDS": f"{settings.poll_interval:g}",
+        "POLL_GROWTH": f"{settings.poll_growth:g}",
+        "POLL_LONGEST_SECONDS": f"{settings.poll_longest:g}",
+        "POLL_LIMIT": str(settings.poll_limit),
+        "DEADLINE_SECONDS": f"{settings.deadline:g}",
+        "SUBMIT_BUDGET_SECONDS": f"{settings.submit_budget:g}",
+        "INDEXING_LAG_SECONDS": f"{settings.indexing_lag:g}",
+        **{option.upper(): value for option, value in settings.options.items()},
     }
-    return {f"{prefix}_{name}": value for name, value in variables.items()}
+    return {f"{provider.upper()}_{name}": value for name, value in variables.items()}
 
 
-_NEEDS = {
+_NEEDS: Mapping[str, Callable[[Surroundings], Needs]] = {
     "merger": _merger,
     "audio_mixer": _audio_mixer,
-    "elevenlabs_submitter": _elevenlabs_submitter,
-    "elevenlabs_poller": _elevenlabs_poller,
+    **{submitter_of(provider): partial(_submitter, provider=provider) for provider in PROVIDERS},
+    **{poller_of(provider): partial(_poller, provider=provider) for provider in PROVIDERS},
     "scheduler": _scheduler,
     "sweeper": _sweeper,
     "webhook_receiver": _webhook_receiver,

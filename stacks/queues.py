@@ -6,18 +6,13 @@ import aws_cdk as cdk
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from video_production.settings import PROVIDERS, ROLES, Names
+from video_production.settings import PROVIDERS, ROLES, Names, poller_of
 
-__all__ = ["QueuePair", "Queues", "poller_of"]
+__all__ = ["QueuePair", "Queues"]
 
 _TRIES = 5
 _VISIBILITY = 6
 """AWS asks for a visibility timeout of at least six times the function's, so that throttling doesn't burn tries."""
-
-
-def poller_of(provider: str) -> str:
-    """The role that looks at a provider's jobs."""
-    return f"{provider}_poller"
 
 
 class QueuePair(Construct):

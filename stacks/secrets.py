@@ -6,7 +6,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from stacks.policies import acknowledge
-from video_production.settings import PROVIDERS, Names
+from video_production.settings import PROVIDER_FACTS, PROVIDERS, Names
 
 __all__ = ["Secrets"]
 
@@ -21,14 +21,15 @@ class Secrets(Construct):
         super().__init__(scope, id)
         self.arns: dict[str, str] = {}
         self.keys = {
-            provider: self._secret(f"{provider}-key", names.secret(provider), f"API key of {provider}")
+            provider: self._secret(f"{provider}-key", names.secret(provider), f"What {provider} is called with")
             for provider in PROVIDERS
         }
         self.webhooks = {
             provider: self._secret(
                 f"{provider}-webhook", names.webhook_secret(provider), f"What {provider} signs its webhooks with"
             )
-            for provider in PROVIDERS
+            for provider, facts in PROVIDER_FACTS.items()
+            if facts.webhooks
         }
         self.callbacks = self._secret("callbacks", names.callback_secret, "What callbacks to callers are signed with")
 

@@ -19,7 +19,19 @@ from botocore.loaders import create_loader
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from video_production.settings import ENVIRONMENTS, PROVIDERS, ROLES, Mode
+from video_production.settings import (
+    ENVIRONMENTS,
+    POLL_LIMIT,
+    PROVIDER_FACTS,
+    PROVIDERS,
+    ROLES,
+    Mode,
+    Names,
+    ProviderFacts,
+    ProviderSettings,
+    submitter_of,
+)
+from video_production.takes.waiting import next_look
 
 __all__ = [
     "DEFAULT_ENVIRONMENT",
@@ -39,8 +51,10 @@ DEFAULT_ENVIRONMENT = "development"
 _OWN = "own"
 """The type of the problems whose sentence is written here."""
 _THIS_MACHINE = ("localhost", "127.0.0.1")
-_SUBMIT_RESERVE = 30
-"""Seconds that the submitter keeps for recording what became of a request."""
+_LONGEST_SUBMISSION = min(ROLES[submitter_of(name)].timeout for name in PROVIDERS) - 30
+"""Seconds; the submitter keeps half a minute for recording what became of a request."""
+_OPTIONS = tuple({option: None for facts in PROVIDER_FACTS.values() for option in facts.options})
+"""The settings that only some providers have."""
 
 
 class SettingsError(Exception):
@@ -170,7 +184,7 @@ _VPC_KINDS: dict[Any, type[BaseModel]] = {"new": NewVpc, "existing": ExistingVpc
 
 
 class ProviderOptions(_Section):
-    """How the functions talk to one provider. Times in seconds."""
+    """How the functions talk to one provider. Times in seconds; null: as `settings.PROVIDER_FACTS` says."""
 
     mode: Mode = Field(default="live", description="'live' or 'draft' (a stand-in at base_url)")
     base_url: str = Field(
@@ -181,23 +195,30 @@ class ProviderOptions(_Section):
     account: str = Field(
         default="default", min_length=1, max_length=64, description="a name for the account, 1 to 64 letters"
     )
-    poll_interval_seconds: float = Field(default=10, ge=1, le=300, description="a number from 1 to 300")
-    poll_limit: int = Field(default=60, ge=1, le=1900, description="a whole number from 1 to 1900")
+    max_jobs: int | None = Field(default=None, ge=1, le=500, description="a whole number from 1 to 500")
+    poll_interval_seconds: float | None = Field(default=None, ge=1, le=300, description="a number from 1 to 300")
+    poll_growth: float | None = Field(default=None, ge=0, le=1, description="a number from 0 to 1")
+    poll_longest_seconds: float | None = Field(default=None, ge=1, le=900, description="a number from 1 to 900")
+    deadline_seconds: float | None = Field(default=None, ge=60, le=86400, description="a number from 60 to 86400")
+    poll_limit: int = Field(default=POLL_LIMIT, ge=1, le=1900, description="a whole number from 1 to 1900")
     """A round is 13 events in the execution's history, which ends at 25,000."""
-    poll_deadline_seconds: float | None = Field(
-        default=None, ge=1, le=86400, description="null or a number from 1 to 86400; it shortens poll_limit"
+    submit_budget_seconds: float | None = Field(
+        default=None, ge=10, le=_LONGEST_SUBMISSION, description=f"a number from 10 to {_LONGEST_SUBMISSION}"
     )
-    submit_budget_seconds: float = Field(
-        default=240,
-        ge=10,
-        le=ROLES["elevenlabs_submitter"].timeout - _SUBMIT_RESERVE,
-        description=f"a number from 10 to {ROLES['elevenlabs_submitter'].timeout - _SUBMIT_RESERVE}",
-    )
-    indexing_lag_seconds: float = Field(default=60, ge=0, le=3600, description="a number from 0 to 3600")
-
+    indexing_lag_seconds: float | None = Field(default=None, ge=0, le=3600, description="a number from 0 to 3600")
     webhooks: bool = Field(
         default=False, description="true (jobs ask for a webhook, once `webhooks register` has subscribed) or false"
     )
+    project: str = Field(
+        default="", pattern=r"^($|[a-z][a-z0-9-]{4,28}[a-z0-9]$)", description="a Google Cloud project"
+    )
+    location: str = Field(
+        default="", pattern=r"^($|[a-z]+(-[a-z]+\d+)?$)", description="a location of Vertex AI, such as 'us-central1'"
+    )
+    bucket: str = Field(
+        default="", pattern=r"^($|[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$)", description="a bucket of Google Cloud Storage"
+    )
+    model: str = Field(default="", pattern=r"^[a-z0-9._-]{0,64}$", description="the name of a model")
 
     @model_validator(mode="after")
     def _address_fits_the_mode(self) -> Self:
@@ -207,12 +228,62 @@ class ProviderOptions(_Section):
             raise PydanticCustomError(_OWN, "mode 'live' sends the API key, so base_url must be an https:// address")
         return self
 
-    @property
-    def rounds(self) -> int:
-        """How often a job is looked at before its node gives up: `poll_limit`, or what fits into the deadline."""
-        if self.poll_deadline_seconds is None:
-            return self.poll_limit
-        return max(1, min(self.poll_limit, int(self.poll_deadline_seconds / self.poll_interval_seconds)))
+    def of(self, facts: ProviderFacts, names: Names) -> ProviderSettings:
+        """As the functions get them, with what the provider's facts say where nothing is said here."""
+
+        def given(value: float | None, usual: float) -> float:
+            return usual if value is None else value
+
+        return ProviderSettings(
+            mode=self.mode,
+            base_url=self.base_url,
+            secret=names.secret(facts.name),
+            account=self.account,
+            poll_interval=given(self.poll_interval_seconds, facts.first_poll),
+            poll_limit=self.poll_limit,
+            submit_budget=given(self.submit_budget_seconds, facts.submit_budget),
+            indexing_lag=given(self.indexing_lag_seconds, facts.indexing_lag),
+            webhook_secret=names.webhook_secret(facts.name) if facts.webhooks else "",
+            webhooks=self.webhooks,
+            poll_growth=given(self.poll_growth, facts.growth),
+            poll_longest=given(self.poll_longest_seconds, facts.longest_poll),
+            deadline=given(self.deadline_seconds, facts.deadline),
+            max_jobs=facts.concurrency if self.max_jobs is None else self.max_jobs,
+            options={option: getattr(self, option) for option in facts.options},
+        )
+
+    def problem(self, facts: ProviderFacts, names: Names) -> str:
+        """What can't be so with this provider, as a sentence without its full stop; empty: nothing."""
+        for option in _OPTIONS:
+            if getattr(self, option) and option not in facts.options:
+                return f"{facts.name}.{option} is no setting of {facts.title}"
+        if self.webhooks and not facts.webhooks:
+            return f"{facts.name}.webhooks is true, but {facts.title} sends none"
+        whole = self.of(facts, names)
+        waits = (whole.poll_interval, whole.poll_longest, whole.deadline)
+        if whole.mode == "live" and whole.poll_interval < facts.fastest_poll:
+            allowed = f"{facts.title} may be asked only every {facts.fastest_poll:g} seconds"
+            return f"{facts.name}.poll_interval_seconds is {whole.poll_interval:g}, but {allowed}"
+        if not waits[0] <= waits[1] <= waits[2]:
+            fields = "poll_interval_seconds, poll_longest_seconds and deadline_seconds"
+            told = _listed(tuple(f"{wait:g}" for wait in waits))
+            return f"{facts.name}: {fields} are {told}; none may be less than the one before"
+        looks = _looks(whole)
+        if looks > whole.poll_limit:
+            return (
+                f"{facts.name}.poll_limit is {whole.poll_limit}, but a job is looked at {looks} times until its "
+                "deadline; raise it, or let the waits grow"
+            )
+        return ""
+
+
+def _looks(settings: ProviderSettings) -> int:
+    """How often a job is looked at until its deadline, at most."""
+    age, count = 0.0, 0
+    while age < settings.deadline:
+        age += next_look(age, settings, chance=lambda: 0.0)
+        count += 1
+    return count
 
 
 class Tables(_Section):
@@ -269,6 +340,12 @@ class EnvironmentSettings(_Section):
     tables: Tables = Field(default=Tables(), description="an object with the settings of the tables")
     api: Api = Field(default=Api(), description="an object with the throttle of the HTTP API")
     stale_after_seconds: int = Field(default=120, ge=30, le=3600, description="a whole number from 30 to 3600")
+    monthly_budget_usd: float | None = Field(
+        default=None, gt=0, description="null (no limit) or a number of US dollars above 0"
+    )
+    prices: dict[str, Any] = Field(
+        default={}, description="an object in the form of prices.json, with the prices that differ for you"
+    )
     daily_spend_alarm_usd: float = Field(default=50, gt=0, description="a number of US dollars above 0")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="'DEBUG', 'INFO', 'WARNING' or 'ERROR'"
@@ -277,12 +354,21 @@ class EnvironmentSettings(_Section):
         default=False, description="true or false: whether the machines log what their states pass on"
     )
 
-    def provider(self, name: str) -> ProviderOptions:
-        return self.providers.get(name) or ProviderOptions()
+    def provider(self, name: str) -> ProviderSettings:
+        """The settings of a provider, whole."""
+        options = self.providers.get(name) or ProviderOptions()
+        return options.of(PROVIDER_FACTS[name], Names(self.environment))
 
     def memory_of(self, role: str) -> int:
         """The memory of a function in MB."""
         return self.memory.get(role, ROLES[role].memory)
+
+    @model_validator(mode="after")
+    def _providers_can_do_it(self) -> Self:
+        for name, options in self.providers.items():
+            if problem := options.problem(PROVIDER_FACTS[name], Names(self.environment)):
+                raise PydanticCustomError(_OWN, f"providers.{problem}")
+        return self
 
     @model_validator(mode="after")
     def _only_drafts_call_this_machine(self) -> Self:

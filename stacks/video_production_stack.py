@@ -18,7 +18,7 @@ from stacks.secrets import Secrets
 from stacks.settings import EnvironmentSettings
 from stacks.storage import VideoBucket
 from stacks.tables import VideoTables
-from video_production.settings import Names
+from video_production.settings import PROVIDER_FACTS, Names, ProviderFacts
 
 __all__ = ["VideoProductionStack"]
 
@@ -93,7 +93,6 @@ class VideoProductionStack(cdk.Stack):
 
     def _outputs(self) -> None:
         merger = self.functions["merger"].function
-        [elevenlabs] = self.queues.providers.values()
         outputs = {
             "BucketName": (self.storage.name, "Where the media lie"),
             "NodesTable": (self.names.nodes_table, "Pipelines and their nodes"),
@@ -104,15 +103,25 @@ class VideoProductionStack(cdk.Stack):
             "MergerArn": (merger.function_arn, "The same function, for policies"),
             "ApiUrl": (self.http.api.api_endpoint, "Address of the HTTP API"),
             "SchedulingQueueUrl": (self.queues.scheduling.queue.queue_url, "Pipelines to look at"),
-            "ElevenLabsQueueUrl": (elevenlabs.queue.queue_url, "Jobs at ElevenLabs to look at"),
-            "ElevenLabsSecret": (self.names.secret("elevenlabs"), "Secret with the API key"),
-            "ElevenLabsWebhookSecret": (self.names.webhook_secret("elevenlabs"), "Secret that signs webhooks"),
             "CallbackSecret": (self.names.callback_secret, "Secret that signs callbacks"),
             "AlarmTopicArn": (self.monitoring.topic.topic_arn, "Where the alarms are told"),
             "DashboardName": (self.names.dashboard, "The dashboard"),
         }
+        for facts in PROVIDER_FACTS.values():
+            outputs |= self._outputs_of(facts)
         for id, (value, description) in outputs.items():
             self.export(id, value, description)
+
+    def _outputs_of(self, facts: ProviderFacts) -> dict[str, tuple[str, str]]:
+        queue = self.queues.providers[facts.name].queue
+        outputs = {
+            f"{facts.output}QueueUrl": (queue.queue_url, f"Jobs at {facts.title} to look at"),
+            f"{facts.output}Secret": (self.names.secret(facts.name), f"Secret with the key to {facts.title}"),
+        }
+        if facts.webhooks:
+            name = self.names.webhook_secret(facts.name)
+            outputs[f"{facts.output}WebhookSecret"] = (name, f"Secret that {facts.title} signs webhooks with")
+        return outputs
 
     def export(self, id: str, value: str, description: str) -> None:
         """An output of the stack, exported as `{stack}-{id}`."""

@@ -72,6 +72,8 @@ class ProviderFacts:
     """The documents' word."""
     title: str
     """What people read."""
+    output: str
+    """What the names of its stack outputs begin with."""
     node_type: str
     makes: str
     """What comes of a job, as in "sends a voiceover's one request"."""
@@ -103,6 +105,7 @@ _FACTS = (
     ProviderFacts(
         "elevenlabs",
         "ElevenLabs",
+        "ElevenLabs",
         "generate-voiceover",
         makes="a voiceover",
         base_url="https://api.elevenlabs.io",
@@ -113,6 +116,7 @@ _FACTS = (
     ),
     ProviderFacts(
         "heygen",
+        "HeyGen",
         "HeyGen",
         "generate-talking-head",
         makes="a talking head",
@@ -127,6 +131,7 @@ _FACTS = (
     ProviderFacts(
         "veo3",
         "veo3 (Veo 3.1)",
+        "Veo3",
         "generate-animation",
         makes="an animation",
         base_url="https://{location}-aiplatform.googleapis.com",
@@ -139,6 +144,7 @@ _FACTS = (
     ),
     ProviderFacts(
         "runway",
+        "Runway",
         "Runway",
         "generate-animation",
         makes="an animation",
