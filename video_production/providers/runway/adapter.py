@@ -41,7 +41,7 @@ from video_production.providers.interface import (
     Submission,
     Unknown,
 )
-from video_production.providers.runway.refusals import CANCELLED, Subject, explain, failure_sentence
+from video_production.providers.runway.refusals import Subject, explain
 from video_production.providers.runway.requests import (
     IMAGE,
     INLINE_LIMIT,
@@ -55,25 +55,23 @@ from video_production.providers.runway.requests import (
     price_model,
     prompt_of,
 )
+from video_production.providers.runway.tasks import progress_of, refundable
 from video_production.providers.secrets import ApiKey
-from video_production.settings import FunctionSettings
+from video_production.settings import PROVIDER_FACTS, FunctionSettings
 from video_production.storage import Storage, file_name
 
 __all__ = ["API_VERSION", "BASE_URL", "Runway"]
 
-BASE_URL = "https://api.dev.runwayml.com"
-"""This is the live API, whatever its name says."""
+_FACTS = PROVIDER_FACTS["runway"]
+BASE_URL = _FACTS.base_url
 API_VERSION = "2024-11-06"
-_PACE = 5.0
+_PACE = _FACTS.fastest_poll
 """Seconds between two looks at one task; Runway wants no more of them."""
 _DOWNLOAD_SECONDS = 120.0
 _LARGEST_CLIP = 1 << 30
 _HICCUP_SECONDS = 10.0
 _LEAST_BUDGET = 15.0
 """Seconds that a paid request needs; where preparing it left fewer, it is prepared again."""
-_RUNNING = ("PENDING", "THROTTLED", "RUNNING")
-_REFUNDED = ("PENDING", "THROTTLED")
-"""States in which a task can be cancelled for its whole price."""
 
 
 class Runway(OneRequest):
@@ -82,8 +80,8 @@ class Runway(OneRequest):
     `pace` is the shortest time in seconds between two looks at one task: a look that comes sooner gets the last answer.
     """
 
-    name = "runway"
-    title = "Runway"
+    name = _FACTS.name
+    title = _FACTS.title
     adapter_version = 1
 
     def __init__(
@@ -110,7 +108,7 @@ class Runway(OneRequest):
 
     @classmethod
     def from_settings(cls, settings: FunctionSettings, storage: Storage, *, report: Report = unreported) -> Runway:
-        """The module as a function's environment wants it: live or a stand-in, by nothing but the address."""
+        """The module as a function's environment wants it: live or a stand-in, by address and pace alone."""
         provider = settings.provider(cls.name)
         return cls(
             ApiKey(provider.secret),
@@ -121,6 +119,7 @@ class Runway(OneRequest):
                 cls.name, cls.title, ca_bundle=settings.variables.get("REQUESTS_CA_BUNDLE"), report=report
             ),
             price_list=prices.PriceList.of(settings.prices),
+            pace=_PACE if provider.mode == "live" else min(_PACE, provider.poll_interval),
         )
 
     def effective_config(self, node_type: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,7 +132,6 @@ class Runway(OneRequest):
 
     def price(self, request: GenerationRequest) -> Price:
         """The credits that Runway asks for this model and length, and their price."""
-        prompt_of(request)
         model = price_model(request.config)
         per_second = self._prices.providers.get(self.name, {}).get("credits_per_second", {})
         rate = per_second.get(model, per_second.get(request.config["model"]))
@@ -181,7 +179,11 @@ class Runway(OneRequest):
                 raise
             gone = f"Runway no longer knows the task {external_id}."
             raise ProviderJobFailed(gone, provider=self.name, http_status=404) from None
-        return self._progress(task)
+        try:
+            return progress_of(task, Subject(self._key.name))
+        except ValueError:
+            nowhere = "Runway calls the task finished but gives no address to download from."
+            raise self._http.unreachable(nowhere) from None
 
     def collect(self, external_id: str, progress: Progress, attempt: Attempt) -> Made:
         """Download a finished clip, check it, store it. Raises ProviderUnreachable when `check` must be asked again:
@@ -214,7 +216,7 @@ class Runway(OneRequest):
         """
         try:
             task = self._task(external_id)
-            if task.get("status") not in _REFUNDED:
+            if not refundable(task):
                 return False
             self._seen.pop(external_id, None)
             key = self._key.read()
@@ -320,23 +322,6 @@ class Runway(OneRequest):
         self._seen[external_id] = (now, task)
         return task
 
-    def _progress(self, task: Mapping[str, Any]) -> Progress:
-        """The union of a task's states, as the interface tells them; a new state counts as running."""
-        word = str(task.get("status", ""))
-        credits = _credits_of(task)
-        if word == "SUCCEEDED":
-            output = task.get("output")
-            if not isinstance(output, list) or not output:
-                raise self._http.unreachable("Runway calls the task finished but gives no address to download from.")
-            return Progress("completed", word, 100.0, result={"url": str(output[0]), "credits": credits})
-        if word in ("FAILED", CANCELLED):
-            code = CANCELLED if word == CANCELLED else str(task.get("failureCode") or "")
-            sentence = failure_sentence(code, str(task.get("failure") or ""), credits, Subject(self._key.name))
-            charged = None if credits is None else credits > 0
-            return Progress("failed", word, failure=sentence, failure_code=code or "INTERNAL", charged=charged)
-        part = task.get("progress") if word == "RUNNING" else None
-        return Progress("running", word, 100.0 * min(max(part, 0.0), 1.0) if isinstance(part, int | float) else None)
-
     def _download(self, path: Path, url: str) -> Path:
         try:
             with path.open("wb") as file:
@@ -381,13 +366,6 @@ class Runway(OneRequest):
             raise OperatorError(f"There is no room for temporary files ({error.strerror}); free some.") from error
         with folder as name:
             yield Path(name)
-
-
-def _credits_of(task: Mapping[str, Any]) -> float | None:
-    """What a task that ended cost; None where Runway does not say."""
-    cost = task.get("cost")
-    credits = cost.get("credits") if isinstance(cost, dict) else None
-    return float(credits) if isinstance(credits, int | float) and not isinstance(credits, bool) else None
 
 
 def _until_tomorrow(refusal: ProviderRefused) -> ProviderRefused:
