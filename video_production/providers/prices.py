@@ -23,7 +23,7 @@ from video_production.providers.interface import Price
 __all__ = ["PRICES", "PriceList", "dollars", "price_date", "price_of"]
 
 PRICES = Path(__file__).with_name("prices.json")
-_FIELDS = frozenset({"unit", "per", "models", "other_models", "source", "note"})
+_FIELDS = frozenset({"unit", "per", "models", "other_models", "credits_per_second", "source", "note"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,11 +123,16 @@ def _check(name: str, own: Mapping[str, Any]) -> None:
     strange = own.keys() - _FIELDS
     if strange:
         raise ValueError(f"'{name}' has an unknown '{min(strange)}'")
-    rates = [*own.get("models", {}).values(), *([own["other_models"]] if "other_models" in own else [])]
+    rates = [rate for table in ("models", "credits_per_second") for rate in own.get(table, {}).values()]
+    rates += [own[name] for name in ("other_models", "per") if name in own]
     if any(isinstance(rate, bool) or not isinstance(rate, int | float) or rate < 0 for rate in rates):
         raise ValueError(f"a price of '{name}' is not a number")
 
 
 def _merged(shipped: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    models = {**shipped.get("models", {}), **own.get("models", {})}
-    return {**shipped, **own, "models": models}
+    tables = {
+        name: {**shipped.get(name, {}), **own.get(name, {})}
+        for name in ("models", "credits_per_second")
+        if name in shipped or name in own
+    }
+    return {**shipped, **own, **tables}
