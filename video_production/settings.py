@@ -97,6 +97,10 @@ class ProviderFacts:
     """How long after a request its result may still be missing from what `find` looks at."""
     disk: int = 512
     """MB of `/tmp` that its functions need for a result."""
+    key_variable: str = ""
+    """The environment variable that holds the key on a laptop, as the provider's own tools call it."""
+    key_in_file: bool = False
+    """Whether that variable names a file."""
     options: tuple[str, ...] = ()
     """Settings that only this provider has, read from `{NAME}_{OPTION}` into `ProviderSettings.options`."""
 
@@ -113,6 +117,7 @@ _FACTS = (
         concurrency=5,
         deadline=30 * 60,
         submit_budget=240,
+        key_variable="ELEVENLABS_API_KEY",
     ),
     ProviderFacts(
         "heygen",
@@ -124,6 +129,7 @@ _FACTS = (
         webhooks=True,
         concurrency=10,
         deadline=2 * 60 * 60,
+        key_variable="HEYGEN_API_KEY",
         longest_poll=120,
         indexing_lag=10,
         disk=4096,
@@ -140,6 +146,8 @@ _FACTS = (
         deadline=30 * 60,
         indexing_lag=10 * 60,
         disk=2048,
+        key_variable="GOOGLE_APPLICATION_CREDENTIALS",
+        key_in_file=True,
         options=("project", "location", "bucket", "model"),
     ),
     ProviderFacts(
@@ -152,6 +160,7 @@ _FACTS = (
         webhooks=False,
         concurrency=2,
         deadline=60 * 60,
+        key_variable="RUNWAYML_API_SECRET",
         fastest_poll=5,
         indexing_lag=10,
         disk=2048,

@@ -13,16 +13,8 @@ from video_production.errors import DocumentError, Problem, RequestError
 from video_production.nodes.model import Node
 from video_production.settings import PROVIDER_FACTS
 
-__all__ = ["KEYS", "NO_LIVE", "Live", "read_live", "read_prices", "refuse_placeholders"]
+__all__ = ["NO_LIVE", "Live", "read_live", "read_prices", "refuse_placeholders"]
 
-KEYS: Mapping[str, str] = {
-    "elevenlabs": "ELEVENLABS_API_KEY",
-    "heygen": "HEYGEN_API_KEY",
-    "veo3": "GOOGLE_APPLICATION_CREDENTIALS",
-    "runway": "RUNWAYML_API_SECRET",
-}
-"""The environment variable with a provider's key, as its own tools call it; Google's names a file."""
-_FILES = frozenset({"veo3"})
 _SETTINGS = ("ACCOUNT", "MAX_JOBS", "SUBMIT_BUDGET_SECONDS", "INDEXING_LAG_SECONDS")
 _ADDRESS = "LIVE_BASE_URL"
 PRICES = "JIKI_VIDEO_PRICES"
@@ -98,12 +90,13 @@ def read_prices(variables: Mapping[str, str] | None = None) -> str:
 
 
 def _key(name: str, given: Mapping[str, str]) -> str:
-    title, variable = PROVIDER_FACTS[name].title, KEYS[name]
+    facts = PROVIDER_FACTS[name]
+    title, variable = facts.title, facts.key_variable
     value = given.get(variable, "").strip()
     if not value:
-        what = "the path of a service account's key file" if name in _FILES else "an API key"
+        what = "the path of a service account's key file" if facts.key_in_file else "an API key"
         raise RequestError(f"--live {name} needs {what} of {title} in the environment variable {variable}.")
-    if name not in _FILES:
+    if not facts.key_in_file:
         return value
     try:
         content = Path(value).expanduser().read_text(encoding="utf-8")
