@@ -73,14 +73,14 @@ def read_slot(table: Table, name: str) -> JobSlot | None:
 
 
 def free_slots(provider: str, held: Iterable[JobSlot], limit: int) -> list[str]:
-    """The names of the slots that may be taken now.
+    """The names of the slots that may be taken now: the first free ones, as many as the limit leaves.
 
-    After a limit was lowered, slots beyond it are still held: each of them closes one within the limit. The number of
-    those only falls, so whoever read `held` earlier may take less, never more.
+    After a limit was lowered, slots beyond it are still held, and each of them closes one within it. Only a slot that
+    comes back opens one, so whoever read `held` a while ago takes none that is closed now.
     """
     taken = {slot.number for slot in held}
-    beyond = sum(number >= limit for number in taken)
-    return [f"{provider}#{number:04}" for number in range(limit - beyond) if number not in taken]
+    free = [number for number in range(limit) if number not in taken]
+    return [f"{provider}#{number:04}" for number in free[: max(0, limit - len(taken))]]
 
 
 def take_slot(table: str, name: str, claim: Claim, now: float) -> Put:

@@ -245,7 +245,7 @@ class NodeTable:
         return fresh
 
     def give_back(self, claim: Claim, slot: str) -> bool:
-        """Free the job slot of a node that has ended, and whose job has. False when both have moved on."""
+        """Free the job slot of a node that has ended, and whose job has. False when it moved on and left the slot."""
         forget = Update(
             table=self.name,
             key=claim.key,
@@ -255,8 +255,9 @@ class NodeTable:
         )
         try:
             transact(self.client, [forget, give_back_slot(self.name, slot, claim)], self.table.sleep)
-        except ConditionFailed:
-            return False
+        except ConditionFailed as failure:
+            # Where it is not the node's any more it has come back: by somebody else, or by a try whose answer was lost.
+            return failure.failed[1]
         return True
 
     def restarts(self, claim: Claim) -> int:
