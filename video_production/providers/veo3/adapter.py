@@ -60,8 +60,11 @@ __all__ = ["Veo"]
 
 LABEL = "Vertex AI"
 DEFAULT_LOCATION = "us-central1"
+_MULTI_REGIONS = ("eu", "us")
 _WAY = "operation"
 _HICCUP_SECONDS = 10.0
+_LEAST_SECONDS = 1.0
+"""A request is not begun with less."""
 _NO_PROJECT = "No Google Cloud project is named; set VEO3_PROJECT, or use credentials that name one."
 _NO_BUCKET = "No bucket of Google Cloud Storage is named for Veo's films; set VEO3_BUCKET."
 
@@ -160,12 +163,16 @@ class Veo(OneRequest):
                 retry_after=_HICCUP_SECONDS if isinstance(error, TransientError) else None,
                 account=isinstance(error, SecretMissing),
             ) from error
+        left = deadline - self._clock()
+        if left < _LEAST_SECONDS:
+            late = f"Getting ready took so long that nothing was sent to {LABEL}; it is tried again."
+            raise ProviderRefused(late, provider=self.name, code="not_sent", retry_after=_HICCUP_SECONDS)
         try:
             answer = self._http.paid_request(
                 url,
                 body,
                 headers={"Authorization": f"Bearer {token}"},
-                budget=max(0.0, deadline - self._clock()),
+                budget=left,
                 explain=self._explain(config["model"], token),
             )
         except ProviderRefused as refusal:
@@ -297,8 +304,11 @@ class Veo(OneRequest):
     def _address(self, location: str) -> str:
         if self._base_url:
             return self._base_url
-        host = "aiplatform.googleapis.com"
-        return f"https://{host}" if location == "global" else f"https://{location}-{host}"
+        if location == "global":
+            return "https://aiplatform.googleapis.com"
+        if location in _MULTI_REGIONS:
+            return f"https://aiplatform.{location}.rep.googleapis.com"
+        return f"https://{location}-aiplatform.googleapis.com"
 
     def _named_project(self) -> str:
         project = self._project or self._access.project

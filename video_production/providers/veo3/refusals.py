@@ -107,7 +107,7 @@ _NUMBERS: Mapping[int, str] = {
     14: "UNAVAILABLE",
 }
 _SAYS_FILTERED = re.compile(r"responsible ai|usage guidelines|safety|violat|support codes?", re.IGNORECASE)
-_TOKEN_LIKE = re.compile(r"\bya29\.[\w.-]+|\beyJ[\w-]{8,}(?:\.[\w-]+)*")
+_TOKEN_LIKE = re.compile(r"\bya29\.[\w.-]+|\beyJ[\w-]{4,}(?:\.[\w-]+)*")
 _LONGEST = 240
 
 
