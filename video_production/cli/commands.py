@@ -142,6 +142,7 @@ def status(pipeline: str | None, environment: str | None, as_json: bool) -> None
     argument, list the pipelines.
     """
     from video_production.cli.inspecting import overview, overview_lines, status_lines, status_object
+    from video_production.cli.waiting import places_of
     from video_production.cli.workspace import load_known, site, takes_of
 
     if pipeline is None:
@@ -153,11 +154,11 @@ def status(pipeline: str | None, environment: str | None, as_json: bool) -> None
     name = pipeline_id(pipeline)
     found = site(environment).snapshot()
     known, nodes = load_known(found, name)
-    takes = takes_of(found, nodes)
+    takes, places = takes_of(found, nodes), places_of(found.queue, nodes)
     if as_json:
-        click.echo(json.dumps(status_object(found.place, known, nodes, takes), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(status_object(found.place, known, nodes, takes, places), ensure_ascii=False, indent=2))
         return
-    for line in status_lines(found.place, known, nodes, takes):
+    for line in status_lines(found.place, known, nodes, takes, places):
         click.echo(line)
 
 

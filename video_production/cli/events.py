@@ -80,8 +80,11 @@ def still(nodes: Mapping[str, Node]) -> Event:
     return {"event": "still", "running": running}
 
 
-def node_moved(node: Node, now: float, *, since: float, kept: bool = False, reason: str = "") -> Event:
-    """How a node stands. `kept`: it was finished before this run began; `reason`: why a failed one stays so.
+def node_moved(
+    node: Node, now: float, *, since: float, kept: bool = False, reason: str = "", place: int | None = None
+) -> Event:
+    """How a node stands. `kept`: it was finished before this run began; `reason`: why a failed one stays so; `place`:
+    where it stands in the queue for its provider.
 
     `elapsed` is in seconds, of the run that began at `since`: what an interrupted one spent does not count.
     """
@@ -104,6 +107,7 @@ def node_moved(node: Node, now: float, *, since: float, kept: bool = False, reas
         "attempt": metadata.get("attempt"),
         "last_answer": metadata.get("last_answer"),
         "note": metadata.get("fallback"),
+        "queue": {"provider": str(node.provider), "place": place} if place else None,
     }
     if output and output.details:
         event["details"] = dict(output.details)

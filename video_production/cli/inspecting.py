@@ -78,16 +78,20 @@ def _moment(at: float, precision: str) -> str | None:
 
 
 def status_lines(
-    place: Place, pipeline: Pipeline, nodes: Mapping[str, Node], takes: Mapping[str, list[Take]]
+    place: Place,
+    pipeline: Pipeline,
+    nodes: Mapping[str, Node],
+    takes: Mapping[str, list[Take]],
+    places: Mapping[str, int],
 ) -> Iterator[str]:
-    """What a person reads: one line per node, more where something is to be known."""
+    """What a person reads: one line per node, more where something is to be known. `places` are those in queues."""
     state = _state(pipeline, place)
     yield f"{place.banner} · {pipeline.id} · {pipeline.title} · revision {pipeline.revision} · {state}"
     columns = Columns.of([{"id": node.id, "type": node.type} for node in nodes.values()], longest_id=200)
     for node in nodes.values():
         if node.type == "asset":
             continue
-        event = node_moved(node, node.touched_at, since=0)
+        event = node_moved(node, node.touched_at, since=0, place=places.get(node.id))
         row = f" {mark(event)} {node.id:<{columns.ids}}  {KINDS[node.type]:<{columns.kinds}}"
         yield f"{row}  {node.provider or '':<10}  {doing(event)}".rstrip()
         if node.status == NodeStatus.FAILED:
@@ -123,7 +127,11 @@ def _state(pipeline: Pipeline, place: Place) -> str:
 
 
 def status_object(
-    place: Place, pipeline: Pipeline, nodes: Mapping[str, Node], takes: Mapping[str, list[Take]]
+    place: Place,
+    pipeline: Pipeline,
+    nodes: Mapping[str, Node],
+    takes: Mapping[str, list[Take]],
+    places: Mapping[str, int],
 ) -> dict[str, Any]:
     """The same for programs."""
     return {
@@ -133,15 +141,16 @@ def status_object(
         "revision": pipeline.revision,
         "desired": str(pipeline.desired),
         "outcome": pipeline.outcome.status if pipeline.outcome else None,
-        "nodes": [_node_object(node, takes.get(node.id, [])) for node in nodes.values()],
+        "nodes": [_node_object(node, takes.get(node.id, []), places.get(node.id)) for node in nodes.values()],
     }
 
 
-def _node_object(node: Node, takes: list[Take]) -> dict[str, Any]:
+def _node_object(node: Node, takes: list[Take], queued: int | None) -> dict[str, Any]:
     return {
         "id": node.id,
         "type": node.type,
         "status": str(node.status),
+        "queue": {"provider": node.provider, "place": queued} if queued else None,
         "metadata": dict(node.metadata),
         "output": node.output.to_dict() if node.output else None,
         "requests": [

@@ -11,6 +11,7 @@ from typing import Any
 from video_production.cli.delivery import deliver, delivered, prepare
 from video_production.cli.events import Event, finished, node_moved, planned, published, started, still, validated
 from video_production.cli.spending import Estimate, buying_nodes, estimate
+from video_production.cli.waiting import Places
 from video_production.cli.workspace import Site, Snapshot, Workspace, bucket_for, load_known, site, takes_of
 from video_production.errors import OperatorError, RequestError, TransientError
 from video_production.nodes.model import Desired, Node, NodeStatus, Pipeline
@@ -123,13 +124,15 @@ def follow(
     workspace.asking.run(pipeline_id)
     yield started(pipeline, nodes)  # only now: whoever stops watching from here on is told that it goes on
     seen: dict[str, tuple[Any, ...]] = {}
+    queues = Places(workspace.nodes.queue, clock)
     began = quiet_since = clock()
     while True:
         pipeline, nodes = yield from _load_patiently(workspace, pipeline_id, clock)
-        for node in _moved(nodes, seen):
+        places = queues.of(nodes)
+        for node in _moved(nodes, seen, places):
             quiet_since = clock()
-            kept_so = node.id in kept
-            yield node_moved(node, clock(), since=began, kept=kept_so, reason=reasons.get(node.id, ""))
+            kept_so, why, place = node.id in kept, reasons.get(node.id, ""), places.get(node.id)
+            yield node_moved(node, clock(), since=began, kept=kept_so, reason=why, place=place)
         if pipeline.outcome:
             yield _end(workspace, pipeline, nodes, document, reasons, download)
             return
@@ -183,7 +186,7 @@ def _load_patiently(
         time.sleep(workspace.look_every)
 
 
-def _moved(nodes: dict[str, Node], seen: dict[str, tuple[Any, ...]]) -> list[Node]:
+def _moved(nodes: dict[str, Node], seen: dict[str, tuple[Any, ...]], places: Mapping[str, int]) -> list[Node]:
     """The nodes, assets apart, that are not as they were `seen` last."""
     moved = []
     for node in nodes.values():
@@ -194,6 +197,7 @@ def _moved(nodes: dict[str, Node], seen: dict[str, tuple[Any, ...]]) -> list[Nod
             metadata.get("progress"),
             metadata.get("last_answer"),
             node.process_uuid,
+            places.get(node.id),
         )
         if node.type != "asset" and seen.get(node.id) != state:
             seen[node.id] = state

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from video_production.cli.waiting import ordinal
 from video_production.cli.words import KINDS, clock_time, count, elapsed
 
 __all__ = ["Columns", "checked", "doing", "joined", "mark", "node_details", "node_row"]
@@ -50,6 +51,8 @@ def mark(event: Event) -> str:
 def doing(event: Event) -> str:
     """What a node is doing, or how it ended."""
     status = event["status"]
+    if status == "pending" and event["queue"]:
+        return f"waiting for {event['queue']['provider']}: {ordinal(event['queue']['place'])} in the queue"
     if status == "pending":
         return "waiting for its inputs"
     if status == "failed":

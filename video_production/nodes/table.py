@@ -16,7 +16,7 @@ from video_production.nodes.claims import Claim
 from video_production.nodes.model import Desired, Node, NodeStatus, Outcome, Output, Pipeline
 from video_production.nodes.reading import PIPELINE_ITEM, read_items, read_node, read_pipeline
 from video_production.nodes.slots import ENDED, give_back_slot, hand_over_slot, take_slot
-from video_production.nodes.tickets import Ticket
+from video_production.nodes.tickets import Ticket, queue_partition, read_queue
 from video_production.tables import Check, ConditionFailed, Delete, Put, Table, Update, transact
 
 __all__ = ["ACTIVE_PIPELINE", "PIPELINE_ITEM", "Claim", "NodeTable", "read_items"]
@@ -50,6 +50,10 @@ class NodeTable:
     def node(self, pipeline_id: str, node_id: str) -> Node | None:
         item = self.table.get({"pipeline_id": pipeline_id, "id": node_id})
         return read_node(item) if item else None
+
+    def queue(self, provider: str) -> dict[tuple[str, str], int]:
+        """Who waits for a provider: (pipeline, node) → its place, from 1."""
+        return read_queue(self.table.query(**queue_partition(provider)))
 
     def claimed(self, claim: Claim) -> Node:
         """The node of a claim. Raises Superseded when the claim is no longer current."""

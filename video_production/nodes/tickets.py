@@ -8,7 +8,7 @@ that no node knows removes it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -17,7 +17,16 @@ from video_production.nodes.model import Desired, Node, NodeStatus, Pipeline
 from video_production.nodes.reading import PIPELINE_ITEM, read_node, read_pipeline
 from video_production.tables import Check, ConditionFailed, Delete, Put, Table, Update, transact
 
-__all__ = ["Ticket", "draw_tickets", "first_tickets", "places", "put_back", "queue_key", "read_holders"]
+__all__ = [
+    "Ticket",
+    "draw_tickets",
+    "first_tickets",
+    "put_back",
+    "queue_key",
+    "queue_partition",
+    "read_holders",
+    "read_queue",
+]
 
 _PARTITION = "#queue#"
 _AT_ONCE = 40
@@ -52,9 +61,15 @@ def first_tickets(table: Table, provider: str, count: int) -> list[Ticket]:
     return [_read(item) for item in table.first("pipeline_id", _PARTITION + provider, count)]
 
 
-def places(items: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], int]:
-    """(pipeline, node) → its place in a queue, from 1. `items` is the queue's partition in order."""
-    return {ticket.node_key: place for place, ticket in enumerate(map(_read, items), 1)}
+def queue_partition(provider: str) -> dict[str, str]:
+    """The partition of the queue, as `Table.query` wants it."""
+    return {"key_name": "pipeline_id", "value": _PARTITION + provider}
+
+
+def read_queue(items: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], int]:
+    """(pipeline, node) → its place in the queue, from 1. `items` is the queue's partition."""
+    tickets = map(_read, sorted(items, key=lambda item: str(item["id"])))
+    return {ticket.node_key: place for place, ticket in enumerate(tickets, 1)}
 
 
 def draw_tickets(table: Table, provider: str, pipeline: Pipeline, nodes: Sequence[str], now: float) -> None:
