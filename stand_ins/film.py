@@ -1,7 +1,7 @@
 """A talking card: what a stand-in makes of a voice.
 
 A friendly face whose mouth follows the voice, the voice's waveform running underneath, captions, a name, and a small
-badge that says DRAFT; the voice is the sound. Face and colours follow from the name, so the same avatar always looks the
+badge that says DRAFT; the voice is the sound. Face and colours follow from the name, so an avatar always looks the
 same. Only the mouth and the waveform are drawn frame by frame, so ten minutes are made in about one.
 """
 
@@ -105,7 +105,7 @@ def decode_sound(path: Path) -> NDArray[np.float32]:
     if finished.returncode != 0 or not finished.stdout:
         said = finished.stderr.decode(errors="replace").strip().splitlines() or ["it holds no sound"]
         raise SoundUnreadable(said[-1])
-    return np.frombuffer(finished.stdout, "<i2").astype(np.float32) / 32768
+    return np.frombuffer(finished.stdout, "<i2").astype(np.float32) / np.float32(32768)
 
 
 def talking_card(
@@ -343,14 +343,16 @@ def _loudness(samples: NDArray[np.float32], window: int) -> NDArray[np.float32]:
     padded = np.pad(samples, (0, -len(samples) % window)).reshape(-1, window)
     power = np.sqrt((padded**2).mean(axis=1))
     top = float(np.quantile(power, 0.99)) or 1.0
-    return np.clip(power / top, 0, 1).astype(np.float32) ** 0.7
+    loudness: NDArray[np.float32] = np.power(np.clip(power / top, 0, 1), 0.7, dtype=np.float32)
+    return loudness
 
 
 def _smoothed(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Lips don't jump: each value is drawn a little towards its neighbours."""
     padded = np.pad(values, 1, mode="edge")
     mixed: NDArray[np.float32] = 0.2 * padded[:-2] + 0.6 * padded[1:-1] + 0.2 * padded[2:]
-    return np.where(mixed < 0.12, 0, mixed)
+    mixed[mixed < 0.12] = 0
+    return mixed
 
 
 def _wave_mask(bars: NDArray[np.float32], step: int, width: int, height: int) -> NDArray[np.float32]:

@@ -24,6 +24,8 @@ INHERITED_SOCKET = "STAND_IN_SOCKET"
 """The environment variable with the number of a listening socket, where the parent has opened one for us."""
 LOG_LIMIT = 2000
 """Requests kept when a stand-in starts; polling would let the log grow for ever."""
+BODY_LIMIT = 4096
+"""Bytes kept of a body that is no JSON: uploads are media."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class RequestLog:
         try:
             body = json.loads(request.body) if request.body else None
         except ValueError:
-            body = request.body.decode(errors="replace")
+            body = request.body[:BODY_LIMIT].decode(errors="replace")
         row = {
             "at": time.time(),
             "method": request.method,

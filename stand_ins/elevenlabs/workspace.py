@@ -25,6 +25,7 @@ from stand_ins.faults import FaultBook
 from stand_ins.records import Records
 from stand_ins.server import RequestLog
 from stand_ins.speech import Speech, speak
+from stand_ins.transcripts import Transcripts
 
 __all__ = ["CHARGE_BOOK", "OPERATIONS", "Settings", "Workspace", "new_id"]
 
@@ -93,6 +94,7 @@ class Workspace:
         self.webhooks: Records[Webhook] = Records(home / "webhooks", Webhook)
         self._deliveries = Deliveries(self.webhooks, self.faults, settings.retry_seconds)
         self.signing_key = self._signing_key()
+        self._transcripts = Transcripts(home / "transcripts")
         self._synthesis = threading.BoundedSemaphore(max(1, os.cpu_count() or 1))
         self._stopped = threading.Event()
         self._mend()
@@ -114,6 +116,7 @@ class Workspace:
         with self._synthesis:
             speech = speak(text, voice=voice, speed=settings.get("speed") or 1.0, language=language)
             encode(speech, AudioFormat.parse(output_format), self.audio_path(item_id))
+        self._transcripts.keep(self.audio_path(item_id), speech.words)
         return speech
 
     def keep(self, item: HistoryItem, *, logged: bool = True) -> bool:
