@@ -27,6 +27,7 @@ from local_cloud.stand_in import StandIn
 from local_cloud.state import CloudInfo, FileLock, StateFolder
 from local_cloud.subscription import subscribe
 from local_cloud.tables import KEY_NAMES, TABLES
+from stand_ins.keys import DRAFT_KEY, draft_key
 from video_production.errors import OperatorError
 from video_production.settings import PROVIDER_FACTS, PROVIDERS, submitter_of
 
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["CHECKOUT", "CloudOptions", "LocalCloud", "MotoServer", "link_layer", "own_folder"]
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-DRAFT_KEY = "draft-key"
-"""What the stand-ins take for a valid API key."""
 CALLBACK_SECRET = "local-callback-secret"
 WEBHOOK_SECRET = "local-webhook-secret"
 LOG_LIMIT = 1 << 20
@@ -126,7 +125,7 @@ def _start_parts(state: StateFolder, options: CloudOptions, parts: ExitStack) ->
     parts.callback(host.close)
     parts.callback(opened.shut)
     endpoints = replace(endpoints, api=opened.api_url(api))
-    for name, value in _secrets(endpoints, options).items():
+    for name, value in _secrets(endpoints, options, state).items():
         backend.create_secret(name, value)
 
     gateway = Gateway(backend.moto_app(), store, journal, KEY_NAMES)
@@ -141,12 +140,12 @@ def _start_parts(state: StateFolder, options: CloudOptions, parts: ExitStack) ->
     return CloudInfo(os.getpid(), endpoints, tuple(options.live))
 
 
-def _secrets(endpoints: Endpoints, options: CloudOptions) -> dict[str, str]:
+def _secrets(endpoints: Endpoints, options: CloudOptions, state: StateFolder) -> dict[str, str]:
     """The secrets by name. Where nobody chose one it is a fixed word: nothing here can be reached from outside."""
     secrets = {NAMES.callback_secret: CALLBACK_SECRET}
     for facts in PROVIDER_FACTS.values():
         name, stand_in = facts.name, endpoints.stand_ins.get(facts.name)
-        secrets[NAMES.secret(name)] = options.live.get(name, DRAFT_KEY)
+        secrets[NAMES.secret(name)] = options.live.get(name) or draft_key(name, state.stand_in(name))
         if facts.webhooks:
             secrets[NAMES.webhook_secret(name)] = (
                 subscribe(name, stand_in, DRAFT_KEY, endpoints.api) if options.webhooks and stand_in else WEBHOOK_SECRET

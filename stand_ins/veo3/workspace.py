@@ -18,8 +18,8 @@ from stand_ins.server import RequestLog
 from stand_ins.title_card import title_card
 from stand_ins.veo3.account import Account
 from stand_ins.veo3.catalog import MODELS, SIZES
-from stand_ins.veo3.credentials import Tokens
 from stand_ins.veo3.records import Operation, StoredFilm
+from stand_ins.veo3.tokens import Tokens
 
 __all__ = ["CHARGE_BOOK", "OPERATIONS", "Settings", "Workspace"]
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from botocore.config import Config
 
-from local_cloud.cloud import DRAFT_KEY
 from local_cloud.deployed.cdk import Cdk, Step
 from local_cloud.functions import ACCESS_KEY, REGION, SECRET_KEY
 from local_cloud.handle import CloudHandle
+from stand_ins.keys import DRAFT_KEY
 from video_production.settings import Names
 
 __all__ = ["BUCKETS", "CHECKOUT", "PROBES", "Environment", "Site", "broken_functions", "copy_checkout"]

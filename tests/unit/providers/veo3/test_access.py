@@ -14,8 +14,9 @@ from urllib.parse import parse_qs
 import pytest
 
 from stand_ins.server import Reply, Request, StandInServer, serve
-from stand_ins.veo3.credentials import Tokens, draft_secret
 from stand_ins.veo3.errors import ApiError, TokenError
+from stand_ins.veo3.service_account import draft_secret
+from stand_ins.veo3.tokens import Tokens
 from video_production.errors import OperatorError, SecretMissing, TransientError
 from video_production.providers.veo3.access import GoogleAccess, GoogleCredentials
 

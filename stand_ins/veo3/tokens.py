@@ -1,37 +1,28 @@
-"""A throwaway service account: its key is made where it is needed first, and nothing else has ever known it.
+"""Access tokens, for whoever proves to hold the service account's key or an identity of AWS.
 
-Tokens carry their own expiry and are signed with a key on disk, so they outlive a restart of the stand-in.
+They carry their own expiry and are signed, so they outlive a restart of the stand-in.
 """
 
 from __future__ import annotations
 
 import base64
-import fcntl
 import hashlib
 import hmac
 import json
-import secrets
 import time
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth import exceptions, jwt
 
-from stand_ins.files import read_json, write_json
 from stand_ins.server import Reply, Request
 from stand_ins.veo3.errors import ApiError, TokenError
+from stand_ins.veo3.service_account import TOKEN_URL, service_account
 
-__all__ = ["PROJECT", "Tokens", "draft_secret"]
+__all__ = ["Tokens"]
 
-PROJECT = "drafts"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-TOKEN_URL = "https://oauth2.googleapis.com/token"
-"""Whom assertions are made out to, wherever they are sent."""
-_KEY = "service-account.json"
-_EMAIL = f"draft@{PROJECT}.iam.gserviceaccount.com"
 
 
 class GrantType:
@@ -41,46 +32,11 @@ class GrantType:
     EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 
 
-def draft_secret(home: Path) -> str:
-    """What belongs into the provider's secret when the stand-in in `home` is to be called: a service account's key."""
-    return json.dumps(_service_account(home))
-
-
-def _service_account(home: Path) -> dict[str, Any]:
-    """The key of the stand-in in `home`, made by whoever asks first."""
-    home.mkdir(parents=True, exist_ok=True)
-    path = home / _KEY
-    with (home / "key.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        known: dict[str, Any] = read_json(path, {})
-        if not known:
-            known = _new_account()
-            write_json(path, known)
-            path.chmod(0o600)
-    return known
-
-
-def _new_account() -> dict[str, Any]:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    text = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return {
-        "type": "service_account",
-        "project_id": PROJECT,
-        "private_key_id": secrets.token_hex(20),
-        "private_key": text.decode(),
-        "client_email": _EMAIL,
-        "client_id": "".join(secrets.choice("0123456789") for _ in range(21)),
-        "token_uri": TOKEN_URL,
-    }
-
-
 class Tokens:
     """Issues access tokens for good assertions and knows them again. `seconds` is how long one works."""
 
     def __init__(self, home: Path, seconds: float = 3600.0) -> None:
-        account = _service_account(home)
+        account = service_account(home)
         self._email = account["client_email"]
         self._key_id = account["private_key_id"]
         private = serialization.load_pem_private_key(account["private_key"].encode(), None)
