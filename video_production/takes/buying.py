@@ -24,8 +24,8 @@ import math
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -34,7 +34,6 @@ from video_production.errors import (
     Cancelled,
     MayHaveBeenPaid,
     ProviderAmbiguous,
-    ProviderError,
     ProviderJobFailed,
     ProviderRefused,
     Superseded,
@@ -47,7 +46,7 @@ from video_production.providers.interface import GenerationProvider
 from video_production.settings import ProviderSettings
 from video_production.storage import Storage
 from video_production.takes.completing import Completer
-from video_production.takes.deciding import check_agreed, may_buy_again, raise_if_ended, sent_again_in
+from video_production.takes.deciding import check_agreed, may_buy_again, named, raise_if_ended, sent_again_in
 from video_production.takes.fingerprint import request_hash
 from video_production.takes.following import ANSWER_MARGIN, Followed, Follower
 from video_production.takes.model import Take, TakeAttempt, TakeState
@@ -148,7 +147,7 @@ class Buyer:
             return self._buy(wanted, part, take)
         if (wait := sent_again_in(take, self.clock())) is not None:
             return self._step(wanted, "resubmit", wait)
-        with _named(part):
+        with named(part):
             raise_if_ended(take, self.provider.title)
         return self._step(wanted, "waiting")
 
@@ -170,7 +169,7 @@ class Buyer:
             return self._step(wanted, "resubmit")
         if (wait := sent_again_in(take, self.clock())) is not None:
             return self._step(wanted, "resubmit", wait)
-        with _named(part):
+        with named(part):
             raise_if_ended(take, self.provider.title)
         return self._step(wanted, "waiting")
 
@@ -251,30 +250,29 @@ class Buyer:
             "attempt": number,
             "attempts": number,
             "way": attempt.way,
-            **_position(part),
+            **part.position,
         }
-        take = self.takes.reserve(
-            wanted.claim,
-            part.take_id,
-            previous,
-            attempt,
-            takes=wanted.take_ids,
-            provider=self.provider.name,
-            mode=self.settings.mode,
-            account=self.settings.account,
-            price=self.provider.price(part.request),
-            request_hash=request_hash(part.request, attempt.way),
-            position=position,
-            title=self.provider.title,
-            budget=wanted.pipeline.budget_usd,
-            live=None if wanted.pipeline.live is None else self.provider.name in wanted.pipeline.live,
-            slot=wanted.node.slot,
-            ends_by=now + self.settings.deadline,
-        )
+        with named(part):
+            take = self.takes.reserve(
+                wanted.claim,
+                part.take_id,
+                previous,
+                attempt,
+                takes=wanted.take_ids,
+                provider=self.provider.name,
+                mode=self.settings.mode,
+                account=self.settings.account,
+                price=self.provider.price(part.request),
+                request_hash=request_hash(part.request, attempt.way),
+                position=position,
+                title=self.provider.title,
+                budget=wanted.pipeline.budget_usd,
+                live=None if wanted.pipeline.live is None else self.provider.name in wanted.pipeline.live,
+                slot=wanted.node.slot,
+                ends_by=now + self.settings.deadline,
+            )
         if take is None:
-            return self._step(
-                wanted, "waiting"
-            )  # the node, the pipeline or the take moved; the next step finds out which
+            return self._step(wanted, "waiting")  # something moved; the next step finds out what
         if self.remaining() < self.settings.submit_budget:
             late = f"Too little time was left, so nothing was sent to {self.provider.title}; it is tried again."
             refusal = ProviderRefused(late, provider=self.provider.name, code="not_sent", retry_after=0)
@@ -306,7 +304,7 @@ class Buyer:
             fallback=refusal.fallback,
         )
         if delay is None:
-            with _named(part):
+            with named(part):
                 raise refusal
         note = str(refusal)
         if refusal.fallback:
@@ -322,7 +320,7 @@ class Buyer:
     def _look(self, wanted: Wanted, part: Part, take: Take) -> Step:
         sent_for = take.current.pipeline_id or wanted.claim.pipeline_id
         cancel = wanted.pipeline.desired == Desired.CANCELLED and sent_for == wanted.claim.pipeline_id
-        with _named(part):
+        with named(part):
             attempt = wanted.attempt(part, take.current)
             followed = self.follower.step(take, attempt, partial(self._touch, wanted), cancel=cancel)
         now, sent_at = self.clock(), take.current.sent_at
@@ -368,7 +366,7 @@ class Buyer:
             attempts=last.number if last else None,
             way=last.way if last else None,
             external_id=last.external_id if last else None,
-            **_position(part),
+            **part.position,
             **({"reused": reused} if reused else {}),
         )
 
@@ -389,22 +387,6 @@ class Buyer:
         seconds = self.settings.poll_interval if wait is None else wait
         limit = min(self.settings.poll_limit * len(wanted.parts), _MOST_ROUNDS)
         return Step(status, wait_seconds=max(1, math.ceil(seconds)), limit=limit)
-
-
-@contextmanager
-def _named(part: Part) -> Iterator[None]:
-    """Whatever ends the node says which part it was."""
-    try:
-        yield
-    except (ProviderError, MayHaveBeenPaid) as error:
-        if part.name:
-            error.args = (f"{part.name.capitalize()}: {error}",)
-        raise
-
-
-def _position(part: Part) -> dict[str, int]:
-    """What a node shows of the part that it is at."""
-    return {"part": part.number, "parts": part.count} if part.count > 1 else {}
 
 
 def _tell_nobody(**progress: Any) -> None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from video_production.errors import Cancelled, MayHaveBeenPaid, ProviderJobFailed, ProviderRefused, RequestError
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from video_production.errors import (
+    BudgetExceeded,
+    Cancelled,
+    MayHaveBeenPaid,
+    ProviderError,
+    ProviderJobFailed,
+    ProviderRefused,
+    RequestError,
+)
 from video_production.nodes.model import Node, Pipeline
 from video_production.takes.following import CANCELLED, undecided
 from video_production.takes.model import Take, TakeState
+from video_production.takes.wanted import Part
 
-__all__ = ["check_agreed", "may_buy_again", "raise_if_ended", "sent_again_in"]
+__all__ = ["check_agreed", "may_buy_again", "named", "raise_if_ended", "sent_again_in"]
 
 
 def check_agreed(pipeline: Pipeline, provider: str, title: str, mode: str) -> None:
@@ -67,3 +79,14 @@ def raise_if_ended(take: Take, title: str) -> None:
         raise Cancelled(last.message)
     if take.state == TakeState.FAILED:
         raise ProviderJobFailed(last.message, provider=take.provider, code=last.code, charged=last.charged)
+
+
+@contextmanager
+def named(part: Part) -> Iterator[None]:
+    """Whatever ends a node inside of this says which part of it."""
+    try:
+        yield
+    except (BudgetExceeded, MayHaveBeenPaid, ProviderError) as error:
+        if part.name:
+            error.args = (f"{part.name.capitalize()}: {error}",)
+        raise

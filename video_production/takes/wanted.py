@@ -40,6 +40,11 @@ class Part:
         """`part 2 of 5`; empty where there is nothing but the whole."""
         return f"part {self.number} of {self.count}" if self.count > 1 else ""
 
+    @property
+    def position(self) -> dict[str, int]:
+        """What a node's metadata shows of the part that it is at; nothing where there is nothing but the whole."""
+        return {"part": self.number, "parts": self.count} if self.count > 1 else {}
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
