@@ -189,10 +189,11 @@ class Workspace:
         """Render a video; its seconds, or why that failed."""
         try:
             with self._rendering, tempfile.TemporaryDirectory(prefix="heygen-stand-in-") as folder:
-                sound, lines = self._speech(video, Path(folder))
-                film = Path(folder) / "film.mp4"
+                sound, lines, heard = self._speech(video, Path(folder))
+                film, backdrop = Path(folder) / "film.mp4", self._backdrop(video)
+                shown = lines if heard else ()
                 seconds = talking_card(
-                    sound, film, size=video.size, name=video.avatar, captions=lines, backdrop=self._backdrop(video)
+                    sound, film, size=video.size, name=video.avatar, captions=shown, backdrop=backdrop
                 )
                 self.media_path("").mkdir(parents=True, exist_ok=True)
                 self.media_path(f"{video.id}.srt").write_bytes(srt(lines))
@@ -211,12 +212,13 @@ class Workspace:
         Image.new("RGB", (16, 16), video.background_color).save(picture, "PNG")
         return picture.getvalue()
 
-    def _speech(self, video: Video, folder: Path) -> tuple[Path, Sequence[Line]]:
-        """The sound of a video and its captions."""
+    def _speech(self, video: Video, folder: Path) -> tuple[Path, Sequence[Line], bool]:
+        """The sound of a video, its captions, and whether their words are known."""
         if video.audio_asset:
             path = self.asset_path(video.audio_asset)
             words = self._transcripts.find(video.speech_sha256)
-            return path, lines_of(words) if words else unheard(decode_sound(path))
+            lines = lines_of(words) if words else unheard(decode_sound(path))
+            return path, lines, bool(words)
         speech = speak(video.script, voice=video.voice or video.avatar)
         path = folder / "speech.wav"
         with wave.open(str(path), "wb") as file:
@@ -224,7 +226,7 @@ class Workspace:
             file.setsampwidth(2)
             file.setframerate(speech.sample_rate)
             file.writeframes(speech.pcm)
-        return path, lines_of(speech.words)
+        return path, lines_of(speech.words), True
 
     def _bill(self, video: Video) -> None:
         if video.running or video.failure_code or video.seconds is None:

@@ -19,13 +19,13 @@ def provider() -> Iterator[Provider]:
         def handle_request(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             content = self.rfile.read(length)
-            is_form = self.headers.get("Content-Type", "").startswith("multipart/")
-            body = content if is_form else json.loads(content) if content else None
+            is_file = self.headers.get("Content-Type", "").startswith(("multipart/", "audio/", "image/"))
+            body = content if is_file else json.loads(content) if content else None
             served.received.append(Received(self.command, self.path, dict(self.headers), body))
             behave = served.script.pop(0) if len(served.script) > 1 else served.script[0]
             behave(self)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = handle_request  # noqa: N815 - the names that the base class calls
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_request  # noqa: N815 - the names that the base class calls
 
         def log_message(self, *args: object) -> None: ...
 
