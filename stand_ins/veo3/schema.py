@@ -70,7 +70,7 @@ class Parameters(_Model):
     negativePrompt: str | None = None  # noqa: N815
     seed: int | None = Field(default=None, ge=0, le=2**32 - 1)
     personGeneration: Literal["dont_allow", "allow_adult", "allow_all"] = "allow_adult"  # noqa: N815
-    resizeMode: Literal["pad", "crop"] | None = None  # noqa: N815
+    resizeMode: Literal["pad", "crop", "PAD", "CROP"] | None = None  # noqa: N815 (the reference and the SDK differ)
     storageUri: Annotated[str, AfterValidator(_gcs_uri)] | None = None  # noqa: N815
 
 

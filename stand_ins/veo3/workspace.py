@@ -105,7 +105,8 @@ class Workspace:
             threading.Thread(target=self._run, args=(operation,), daemon=True).start()
 
     def _run(self, operation: Operation) -> None:
-        problem = "" if operation.fate else self._draw(operation)
+        refused = bool(operation.parameters.get("storageUri")) and not self.account.plan.writable
+        problem = "" if operation.fate or refused else self._draw(operation)
         if self._stopped.wait(max(0.0, operation.due_at - time.time())):
             return
         now = time.time()
@@ -115,7 +116,7 @@ class Workspace:
             ended = operation.failed(now, operation.fated_error, operation.fated_message)
         elif problem:
             ended = operation.failed(now, "INTERNAL", problem)
-        elif operation.parameters.get("storageUri") and not self.account.plan.writable:
+        elif refused:
             ended = operation.failed(now, "PERMISSION_DENIED", _NOT_WRITABLE)
         else:
             # After a kill in between, the next start does it again: a film is billed once, objects replace themselves.

@@ -120,5 +120,4 @@ def submit_body(
     if image is not None:
         encoded = base64.b64encode(image.content).decode()
         instance["image"] = {"bytesBase64Encoded": encoded, "mimeType": image.mime_type}
-        parameters["resizeMode"] = "pad"
     return {"instances": [instance], "parameters": parameters, "labels": {"attempt": attempt}}

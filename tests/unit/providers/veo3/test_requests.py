@@ -91,7 +91,7 @@ def test_a_first_frame_travels_in_the_request() -> None:
     body = submit_body(effective(), "A boat", storage_uri="gs://b/", attempt="a", image=FirstFrame(b"png", "image/png"))
     image = body["instances"][0]["image"]
     assert base64.b64decode(image["bytesBase64Encoded"]) == b"png"
-    assert (image["mimeType"], body["parameters"]["resizeMode"]) == ("image/png", "pad")
+    assert image["mimeType"] == "image/png"
 
 
 @pytest.mark.parametrize(
