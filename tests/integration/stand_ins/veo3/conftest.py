@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import google.auth.transport.requests
@@ -25,6 +24,20 @@ SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 PLAN = {"api": True, "permissions": None, "concurrency": 10, "buckets": None, "writable": True, "limit_usd": None}
 
 
+def credentials_for(stand_in: RunningStandIn) -> Any:
+    """The service account's key as google-auth reads it, to be exchanged at the stand-in."""
+    info = json.loads(draft_secret(stand_in.home)) | {"token_uri": f"{stand_in.url}/token"}
+    make: Any = service_account.Credentials.from_service_account_info
+    return make(info, scopes=[SCOPE])
+
+
+def bearer(stand_in: RunningStandIn) -> dict[str, str]:
+    """The header of a request with a fresh token."""
+    own = credentials_for(stand_in)
+    own.refresh(google.auth.transport.requests.Request())
+    return {"Authorization": f"Bearer {own.token}"}
+
+
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStandIn]:
     with RunningStandIn.start(tmp_path_factory.mktemp("veo3"), "--job-seconds", "0.3", provider="veo3") as process:
@@ -41,10 +54,7 @@ def vertex(running: RunningStandIn) -> Iterator[RunningStandIn]:
 
 @pytest.fixture(scope="module")
 def credentials(running: RunningStandIn) -> Any:
-    """The service account's key as google-auth reads it, to be exchanged at the stand-in."""
-    info = json.loads(draft_secret(Path(running.home))) | {"token_uri": f"{running.url}/token"}
-    make: Any = service_account.Credentials.from_service_account_info
-    return make(info, scopes=[SCOPE])
+    return credentials_for(running)
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +68,8 @@ def sdk(running: RunningStandIn, credentials: Any) -> Iterator[genai.Client]:
 
 
 @pytest.fixture(scope="module")
-def headers(credentials: Any) -> dict[str, str]:
-    credentials.refresh(google.auth.transport.requests.Request())
-    return {"Authorization": f"Bearer {credentials.token}"}
+def headers(running: RunningStandIn) -> dict[str, str]:
+    return bearer(running)
 
 
 @pytest.fixture
