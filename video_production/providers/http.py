@@ -8,7 +8,8 @@
 What a failure means:
 
     no connection, TLS handshake failed, time over before sending   ProviderRefused, with `retry_after`
-    429                                                             ProviderRefused, with `retry_after`
+    429                                                             ProviderRefused, with `retry_after`; final where
+                                                                    the account is at fault (a limit of the day)
     any other 4xx but 408 and an unexplained 409                    ProviderRefused, final
     3xx, 408, unexplained 409, 5xx, reset, timeout, answer cut off  ProviderAmbiguous
 
@@ -129,7 +130,7 @@ class ProviderHttp:
             provider=self.name,
             code=explanation.code,
             http_status=answer.status,
-            retry_after=self._retry_after(answer) if answer.status == 429 else None,
+            retry_after=self._retry_after(answer) if answer.status == 429 and not explanation.account else None,
             account=explanation.account,
         )
 

@@ -105,6 +105,12 @@ class TestPaidRequest:
             pay(http, provider.url)
         assert caught.value.retry_after == expected
 
+    def test_a_429_that_only_the_accounts_owner_can_mend_is_final(self, http: ProviderHttp, provider: Provider) -> None:
+        provider.answers(reply(429, headers={"Retry-After": "3"}))
+        with pytest.raises(ProviderRefused) as caught:
+            pay(http, provider.url, explain=lambda status, content: Explanation("The day's limit.", account=True))
+        assert (caught.value.retry_after, caught.value.account) == (None, True)
+
     def test_a_429_may_name_a_date(self, provider: Provider) -> None:
         moment = datetime.datetime(2026, 10, 3, 12, 0, 0, tzinfo=datetime.UTC)
         http = ProviderHttp("acme", "Acme", jitter=lambda: 0.0, now=lambda: moment.timestamp() - 30)

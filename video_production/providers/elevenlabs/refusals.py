@@ -14,7 +14,7 @@ from typing import Any
 
 from video_production.providers.http import Explanation
 
-__all__ = ["JOB_API_REFUSED", "Subject", "explain", "failure_sentence"]
+__all__ = ["BY_STATUS", "FAILURES", "JOB_API_REFUSED", "REFUSALS", "Subject", "explain", "failure_sentence"]
 
 JOB_API_REFUSED = frozenset(
     {
@@ -52,7 +52,7 @@ _WEBHOOK = (
 )
 _BROKEN = "ElevenLabs had an internal error ({said}); try again later."
 
-_BY_CODE: Mapping[str, str] = {
+REFUSALS: Mapping[str, str] = {
     "text_too_long": _TOO_LONG,
     "max_character_limit_exceeded": _TOO_LONG,
     "empty_text": "The script is empty; write the words that ElevenLabs shall speak.",
@@ -103,7 +103,7 @@ _BY_CODE: Mapping[str, str] = {
     "service_unavailable": _BROKEN,
     "maintenance": "ElevenLabs is down for maintenance ({said}); try again later.",
 }
-_BY_STATUS: Mapping[int, str] = {
+BY_STATUS: Mapping[int, str] = {
     400: _INVALID,
     401: _KEY,
     402: _CREDIT,
@@ -117,7 +117,7 @@ _BY_STATUS: Mapping[int, str] = {
 _VAGUE = frozenset({"unauthorized", "invalid_parameters"})
 """Codes beside which the older `status` word, where it is known, says more."""
 
-_FAILURES: Mapping[str, str] = {
+FAILURES: Mapping[str, str] = {
     "timeout": "ElevenLabs did not finish the voiceover within its own time limit; retry.",
     "model_error": "The ElevenLabs model failed on this script ({said}); retry or choose another modelId.",
     "moderated": _MODERATION,
@@ -143,9 +143,9 @@ class Subject:
 def explain(status: int, content: bytes, subject: Subject) -> Explanation:
     """What an error answer means; source: ElevenLabs' error reference and observed answers."""
     words, said = _detail(content)
-    known = [word for word in words if word in _BY_CODE]
+    known = [word for word in words if word in REFUSALS]
     code = known[-1] if known and known[0] in _VAGUE else known[0] if known else ""
-    template = _BY_CODE.get(code) or _BY_STATUS.get(status) or _fallback(status)
+    template = REFUSALS.get(code) or BY_STATUS.get(status) or _fallback(status)
     message = template.format(
         voice=subject.voice,
         model=subject.model,
@@ -158,7 +158,7 @@ def explain(status: int, content: bytes, subject: Subject) -> Explanation:
 
 def failure_sentence(reason: str, said: str, subject: Subject) -> str:
     """Why an accepted job ended without a voiceover. Failed jobs are not charged."""
-    template = _FAILURES.get(reason, "ElevenLabs could not make the voiceover ({said}); retry.")
+    template = FAILURES.get(reason, "ElevenLabs could not make the voiceover ({said}); retry.")
     quoted = _quotable(said, subject.key) or reason or "no reason given"
     sentence = template.format(voice=subject.voice, model=subject.model, secret=subject.secret, said=quoted)
     return f"{sentence} Nothing was charged."

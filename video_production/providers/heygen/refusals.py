@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from video_production.providers.http import Explanation
 
-__all__ = ["FAILURES", "REFUSALS", "Subject", "explain", "failure_sentence", "refused_for_good"]
+__all__ = ["BY_STATUS", "FAILURES", "REFUSALS", "Subject", "explain", "failure_sentence", "refused_for_good"]
 
 _KEY = "HeyGen refused the API key. Set the secret '{secret}' to a valid key and retry."
 _CREDIT = "The HeyGen wallet is out of credit ({said}). Top it up and retry."
@@ -60,7 +60,7 @@ REFUSALS: Mapping[str, str] = {
     "rate_limit_exceeded": _BUSY,
 }
 """By HeyGen's code. `request_in_progress` is left out: it refuses nothing, so it must not count as understood."""
-_BY_STATUS: Mapping[int, str] = {
+BY_STATUS: Mapping[int, str] = {
     400: _INVALID,
     401: _KEY,
     402: _CREDIT,
@@ -105,7 +105,7 @@ def explain(status: int, content: bytes, subject: Subject) -> Explanation:
     if template is None and status == 400 and _MODERATED.search(f"{code} {said}"):
         template = _MODERATION
     understood = template is not None
-    template = template or _BY_STATUS.get(status) or _fallback(status)
+    template = template or BY_STATUS.get(status) or _fallback(status)
     message = _filled(template, _quotable(said, subject.key) or f"HTTP {status}", subject)
     return Explanation(message, code, understood=understood, account=template in _OF_THE_ACCOUNT)
 

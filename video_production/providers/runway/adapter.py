@@ -160,7 +160,7 @@ class Runway(OneRequest):
             )
         except ProviderRefused as refusal:
             self._forget_refused_key(refusal.http_status)
-            raise refusal if refusal.code != "daily_limit" else _until_tomorrow(refusal) from None
+            raise
         try:
             external_id = json.loads(answer.content)["id"]
         except (ValueError, KeyError, TypeError):
@@ -366,12 +366,6 @@ class Runway(OneRequest):
             raise OperatorError(f"There is no room for temporary files ({error.strerror}); free some.") from error
         with folder as name:
             yield Path(name)
-
-
-def _until_tomorrow(refusal: ProviderRefused) -> ProviderRefused:
-    """Asking again in some seconds, as after other 429s, would go on for a day."""
-    refusal.retry_after = None
-    return refusal
 
 
 def _explain_upload(status: int, content: bytes) -> Explanation:  # noqa: ARG001 - storage answers in its own XML

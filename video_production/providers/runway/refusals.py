@@ -15,7 +15,7 @@ from typing import Any
 
 from video_production.providers.http import Explanation
 
-__all__ = ["CANCELLED", "Subject", "explain", "failure_sentence"]
+__all__ = ["BY_STATUS", "CANCELLED", "FAILURES", "REFUSALS", "Subject", "explain", "failure_sentence"]
 
 _KEY = "Runway refused the API key. Set the secret '{secret}' to a valid key and retry."
 _CREDIT = "The Runway account is out of credit ({said}). Top it up and retry."
@@ -32,9 +32,9 @@ _UNKNOWN = "Runway does not know what was asked for ({said}); check the node's m
 _BUSY = "Runway asks to send requests more slowly ({said}); this one is sent again by itself."
 _BROKEN = "Runway is overloaded or had an internal error ({said}); try again later."
 
-_BY_CODE: Mapping[str, str] = {"out_of_credit": _CREDIT, "daily_limit": _DAILY, "invalid_key": _KEY}
+REFUSALS: Mapping[str, str] = {"out_of_credit": _CREDIT, "daily_limit": _DAILY, "invalid_key": _KEY}
 """Codes that we give to answers by what they say."""
-_BY_STATUS: Mapping[int, str] = {
+BY_STATUS: Mapping[int, str] = {
     400: _INVALID,
     401: _KEY,
     402: _CREDIT,
@@ -51,7 +51,7 @@ _SAYS_CREDIT = re.compile(r"\bcredits?\b|\bbalance\b", re.IGNORECASE)
 CANCELLED = "CANCELLED"
 """Our code for a task that somebody cancelled: it ends without a failure of its own."""
 _INTERNAL = "Runway had an internal error while making the animation ({said}); retry in some minutes."
-_FAILURES: Mapping[str, str] = {
+FAILURES: Mapping[str, str] = {
     "SAFETY.INPUT": "Runway's moderation rejected the prompt or the picture ({said}); change them, since the same "
     "again would be rejected again.",
     "SAFETY.OUTPUT": "Runway's moderation rejected the clip that came of this prompt ({said}); change the prompt or "
@@ -85,7 +85,7 @@ def explain(status: int, content: bytes, subject: Subject) -> Explanation:
     """What an error answer means."""
     said = _said(content)
     code = _code(status, said)
-    template = _BY_CODE.get(code) or _BY_STATUS.get(status) or _fallback(status)
+    template = REFUSALS.get(code) or BY_STATUS.get(status) or _fallback(status)
     quoted = _quotable(said, subject.key) or f"HTTP {status}"
     message = template.format(secret=subject.secret, said=quoted)
     return Explanation(message, code, account=template in _OF_THE_ACCOUNT)
@@ -94,10 +94,10 @@ def explain(status: int, content: bytes, subject: Subject) -> Explanation:
 def failure_sentence(code: str, said: str, credits: float | None, subject: Subject) -> str:
     """Why an accepted task ended without a clip, and what it cost: `credits` is None where Runway does not tell."""
     family = code
-    while family not in _FAILURES:
+    while family not in FAILURES:
         family = family.rpartition(".")[0]
     quoted = _quotable(said, subject.key) or code or "no reason given"
-    return f"{_FAILURES[family].format(said=quoted)} {_money(credits)}"
+    return f"{FAILURES[family].format(said=quoted)} {_money(credits)}"
 
 
 def _money(credits: float | None) -> str:

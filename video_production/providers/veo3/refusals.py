@@ -16,7 +16,7 @@ from typing import Any
 
 from video_production.providers.http import Explanation
 
-__all__ = ["FAILURES", "FILTERED", "REFUSALS", "Subject", "explain", "failure_of", "filtered_sentence"]
+__all__ = ["BY_STATUS", "FAILURES", "FILTERED", "REFUSALS", "Subject", "explain", "failure_of", "filtered_sentence"]
 
 FILTERED = "filtered"
 """Our code for what Google's safety filters rejected: the prompt, the picture or the film."""
@@ -65,7 +65,7 @@ REFUSALS: Mapping[str, str] = {
     "RESOURCE_EXHAUSTED": _BUSY,
 }
 """Why a request is not accepted, by google.rpc's status or the reason in its details."""
-_BY_STATUS: Mapping[int, str] = {
+BY_STATUS: Mapping[int, str] = {
     400: _INVALID,
     401: _LOGIN,
     403: _FORBIDDEN,
@@ -129,7 +129,7 @@ def explain(status: int, content: bytes, subject: Subject) -> Explanation:
     code = reason or word
     if word in _MAY_BE_FILTERED and not reason and _SAYS_FILTERED.search(said):
         code = FILTERED
-    template = REFUSALS.get(code) or _BY_STATUS.get(status)
+    template = REFUSALS.get(code) or BY_STATUS.get(status)
     understood = template is not None and code in REFUSALS
     template = template or (_BROKEN if status >= 500 else "Vertex AI answered in an unexpected way ({said}).")
     message = _filled(template, _quotable(said, subject.token) or f"HTTP {status}", subject)
