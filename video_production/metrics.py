@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from video_production.settings import PROVIDERS, poller_of, submitter_of
+
 __all__ = ["METRICS", "NAMESPACE", "Metric", "Report", "unreported"]
 
 NAMESPACE = "JikiVideo"
@@ -37,7 +39,8 @@ def unreported(name: str, value: float = 1, **dimensions: str) -> None:
     """A report that nobody wants: the command line, tests."""
 
 
-_PROVIDER_ROLES = ("elevenlabs_submitter", "elevenlabs_poller")
+_POLLERS = tuple(map(poller_of, PROVIDERS))
+_PROVIDER_ROLES = (*map(submitter_of, PROVIDERS), *_POLLERS)
 _CATALOGUE = (
     Metric("PipelinesEnded", "Count", "pipelines whose outcome was written", ("scheduler",), ("status",)),
     Metric("NodesEnded", "Count", "nodes that completed or failed", ("scheduler",), ("node_type", "status")),
@@ -48,7 +51,7 @@ _CATALOGUE = (
     Metric("ProviderErrors", "Count", "of these, answered 5xx or not at all", _PROVIDER_ROLES, ("provider",)),
     Metric("RateLimited", "Count", "of these, answered 429", _PROVIDER_ROLES, ("provider",)),
     Metric("ProviderLatency", "Milliseconds", "how long requests took", _PROVIDER_ROLES, ("provider", "operation")),
-    Metric("Polls", "Count", "looks at jobs under way", ("elevenlabs_poller",), ("provider",)),
+    Metric("Polls", "Count", "looks at jobs under way", _POLLERS, ("provider",)),
     Metric("ProviderRefusals", "Count", "paid requests that a provider refused", _PROVIDER_ROLES, ("provider",)),
     Metric(
         "AccountRefusals",

@@ -12,7 +12,7 @@ from typing import Literal
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from stacks.monitoring.signals import DAY, FIVE_MINUTES, HOUR, QUARTER, Signals, percent, total
-from video_production.settings import PROVIDERS, ROLES
+from video_production.settings import PROVIDER_FACTS, PROVIDERS, ROLES
 
 __all__ = ["RUNBOOK", "Watch", "watches"]
 
@@ -180,7 +180,7 @@ def _doors(signals: Signals) -> Iterator[Watch]:
         "tell the caller of a merge how it ended; nobody took the callback.",
         "callbacks-failed",
     )
-    for provider in PROVIDERS:
+    for provider in (facts.name for facts in PROVIDER_FACTS.values() if facts.webhooks):
         yield Watch(
             f"webhooks-rejected-{provider}",
             signals.business("WebhooksRejected", period=HOUR, provider=provider),

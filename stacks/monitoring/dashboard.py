@@ -8,7 +8,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from stacks.monitoring.signals import DAY, FIVE_MINUTES, HOUR, Signals
-from video_production.settings import PROVIDERS, ROLES
+from video_production.settings import PROVIDER_FACTS, PROVIDERS, ROLES, ProviderFacts
 
 __all__ = ["rows"]
 
@@ -28,7 +28,7 @@ def rows(signals: Signals, alarms: Sequence[cloudwatch.IAlarm], daily_spend_usd:
         _is_it_well(signals, alarms),
         _pipelines(signals),
         _heading("Providers and money"),
-        _providers(signals),
+        *(_provider(signals, facts) for facts in PROVIDER_FACTS.values()),
         _money(signals, daily_spend_usd),
         _heading("Media"),
         _media(signals),
@@ -88,33 +88,35 @@ def _pipelines(signals: Signals) -> Row:
     ]
 
 
+def _provider(signals: Signals, facts: ProviderFacts) -> Row:
+    """What is asked of one provider, how long it takes, and how it tells that it has finished."""
+
+    def business(metric: str, label: str) -> cloudwatch.IMetric:
+        return signals.business(metric, label=label, provider=facts.name)
+
+    requests = [
+        business("ProviderCalls", "requests"),
+        business("ProviderErrors", "5xx or no answer"),
+        business("RateLimited", "429"),
+    ]
+    following = [business("Polls", "polls")]
+    if facts.webhooks:
+        following += [business("WebhooksReceived", "webhooks"), business("WebhooksRejected", "webhooks rejected")]
+    told = "polls and webhooks" if facts.webhooks else "polls"
+    latency = signals.each("ProviderLatency", "operation", "p90", provider=facts.name)
+    return [
+        _lines(f"{facts.title}: requests, errors and 429s", requests, "requests"),
+        _lines(f"{facts.title}: latency, p90", [latency], "ms"),
+        _lines(f"{facts.title}: {told}", following, "count"),
+    ]
+
+
 def _of_providers(signals: Signals, **words: str) -> list[cloudwatch.IMetric]:
     """Business metrics, each with the words that follow the provider's name in its label; provider by provider."""
     return [
         signals.business(metric, label=f"{provider}: {label}", provider=provider)
         for provider in PROVIDERS
         for metric, label in words.items()
-    ]
-
-
-def _providers(signals: Signals) -> Row:
-    requests = _of_providers(
-        signals,
-        ProviderCalls="requests",
-        ProviderErrors="5xx or no answer",
-        RateLimited="429",
-    )
-    latency = [signals.each("ProviderLatency", "operation", "p90", provider=provider) for provider in PROVIDERS]
-    following = _of_providers(
-        signals,
-        Polls="polls",
-        WebhooksReceived="webhooks",
-        WebhooksRejected="webhooks rejected",
-    )
-    return [
-        _lines("Provider requests, errors and 429s", requests, "requests"),
-        _lines("Provider latency, p90", latency, "ms"),
-        _lines("Polls and webhooks", following, "count"),
     ]
 
 

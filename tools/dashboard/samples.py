@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tools.dashboard.template import Line, Widget
+from video_production.settings import poller_of
 
 __all__ = ["RINGING", "Series", "series_of"]
 
-RINGING = ("may-have-been-paid",)
+RINGING = ("may-have-been-paid-runway",)
 """The alarms that ring in the picture, by what their names contain."""
 
 _SECONDS = {"-P1D": 86400, "-P7D": 7 * 86400, "-P28D": 28 * 86400}
 _ENDS_AT = 14
 """The hour at which the picture ends."""
 _VALUES = {
-    "node_type": ("generate-voiceover", "merge-videos", "mix-audio"),
+    "node_type": ("generate-voiceover", "generate-talking-head", "generate-animation", "merge-videos", "mix-audio"),
     "operation": ("submit", "check", "download"),
     "method": ("reencode-some", "reencode-all"),
 }
@@ -48,6 +49,7 @@ class Series:
 
 
 _NEVER = Sample("rare", 0, times=0)
+_POLLS = {"elevenlabs": 52, "heygen": 31, "veo3": 22, "runway": 9}
 _ONCE = Sample("rare", 1)
 _SAMPLES = {
     "ExecutionsStarted": Sample("busy", 14),
@@ -57,8 +59,11 @@ _SAMPLES = {
     "SweptPipelines": Sample("busy", 6),
     "SweptJobs": Sample("busy", 4),
     "NodesEnded generate-voiceover": Sample("rare", 1, times=3),
+    "NodesEnded generate-animation": Sample("rare", 1, times=2),
     "NodesEnded": _NEVER,
     "NodeSeconds generate-voiceover": Sample("level", 38, 21),
+    "NodeSeconds generate-talking-head": Sample("level", 290, 170),
+    "NodeSeconds generate-animation": Sample("level", 120, 70),
     "NodeSeconds merge-videos": Sample("level", 74, 45),
     "NodeSeconds mix-audio": Sample("level", 17, 9),
     "ProviderCalls": Sample("busy", 62),
@@ -70,10 +75,13 @@ _SAMPLES = {
     "Polls": Sample("busy", 44),
     "WebhooksReceived": Sample("busy", 12),
     "WebhooksRejected": _NEVER,
-    "SpendUSD": Sample("level", 43, 18),
+    "SpendUSD": Sample("level", 11, 4),
+    "SpendUSD elevenlabs": Sample("level", 6, 2),
+    "SpendUSD heygen": Sample("level", 38, 21),
     "AccountRefusals": _NEVER,
     "ProviderRefusals": Sample("rare", 1, times=3),
-    "MayHaveBeenPaid": _ONCE,
+    "MayHaveBeenPaid": _NEVER,
+    "MayHaveBeenPaid runway: may have been paid": _ONCE,
     "OrphanPaidJobs": _NEVER,
     "VideosMerged reencode-some": Sample("busy", 10.4),
     "VideosMerged reencode-all": Sample("busy", 3),
@@ -82,7 +90,7 @@ _SAMPLES = {
     "TmpPercent merger": Sample("level", 37, 12),
     "TmpPercent audio_mixer": Sample("level", 9, 4),
     "Invocations": Sample("busy", 18),
-    "Invocations elevenlabs_poller": Sample("busy", 52),
+    **{f"Invocations {poller_of(name)}": Sample("busy", calls) for name, calls in _POLLS.items()},
     "Invocations scheduler": Sample("busy", 41),
     "Invocations sweeper": Sample("level", 1, 1),
     "Invocations error_callback": _NEVER,
@@ -90,7 +98,7 @@ _SAMPLES = {
     "Errors audio_mixer": _ONCE,
     "Throttles": _NEVER,
     "ConcurrentExecutions": Sample("busy", 3),
-    "ConcurrentExecutions elevenlabs_poller": Sample("busy", 9),
+    **{f"ConcurrentExecutions {poller_of(name)}": Sample("busy", calls / 7) for name, calls in _POLLS.items()},
     "ConcurrentExecutions merger": Sample("busy", 6),
     "Duration": Sample("level", 12, 4),
     "Duration merger": Sample("level", 41, 15),

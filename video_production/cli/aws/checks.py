@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from video_production.cli.aws.connection import Connection, Identity, deploy_command, find_stack, sign_in
@@ -11,7 +12,7 @@ from video_production.cli.aws.refusals import code_of, told
 from video_production.cli.findings import Finding, broken, note, well
 from video_production.cli.words import count
 from video_production.errors import OperatorError
-from video_production.settings import PROVIDERS, ROLES, FunctionSettings
+from video_production.settings import PROVIDER_FACTS, ROLES, FunctionSettings, ProviderFacts
 
 __all__ = ["examine_environment", "examine_stack"]
 
@@ -116,9 +117,11 @@ def _mode(role: str, variables: dict[str, str]) -> Iterator[Finding]:
     provider = role.removesuffix("_submitter")
     settings = FunctionSettings.from_environment(variables).provider(provider)
     if settings.mode == "draft":
-        yield note("provider", f"{provider} is a stand-in at {settings.base_url}: every voice is a draft")
-    else:
-        yield well("provider", f"{provider} is live: its results are paid for")
+        yield note("provider", f"{provider} is a stand-in at {settings.base_url}: what it makes is a draft")
+        return
+    yield well("provider", f"{provider} is live: its results are paid for")
+    if settings.options.get("bucket") == "":
+        yield note("provider", f"{provider} has no bucket", f"set bucket of {provider} in cdk.json to use it; deploy")
 
 
 def _machines(connection: Connection) -> Iterator[Finding]:
@@ -163,18 +166,27 @@ def _bucket(connection: Connection) -> Iterator[Finding]:
 def _secrets(connection: Connection) -> Iterator[Finding]:
     """Whether each has a value; which one is not asked."""
     names, client = connection.names, connection.client("secretsmanager")
-    for provider in PROVIDERS:
-        advice = (
-            f"aws secretsmanager put-secret-value --secret-id {names.secret(provider)} --secret-string YOUR_API_KEY"
-        )
-        yield _secret(connection, client, names.secret(provider), broken, f"no voice can be made until: {advice}")
-        advice = f"./jiki-video webhooks register{connection.place.option}"
-        without = f"finished jobs are noticed by asking; to be told of them: {advice}"
-        yield _secret(connection, client, names.webhook_secret(provider), note, without)
+    keys = [_key(connection, client, facts) for facts in PROVIDER_FACTS.values()]
+    unused = [each for each in keys if each.state == "note"]
+    # Nobody needs every provider, but without any nothing can be made.
+    yield from (replace(each, state="broken") if len(unused) == len(keys) else each for each in keys)
+    for facts in PROVIDER_FACTS.values():
+        if facts.webhooks:
+            option = f" --provider {facts.name}"
+            advice = f"./jiki-video webhooks register{connection.place.option}{option}"
+            without = f"finished jobs are noticed by asking; to be told of them: {advice}"
+            yield _secret(connection, client, names.webhook_secret(facts.name), note, without)
     advice = (
         f"aws secretsmanager put-secret-value --secret-id {names.callback_secret} --secret-string A_LONG_RANDOM_TEXT"
     )
     yield _secret(connection, client, names.callback_secret, note, f"merges with a callback_url need it: {advice}")
+
+
+def _key(connection: Connection, client: Any, facts: ProviderFacts) -> Finding:
+    name = connection.names.secret(facts.name)
+    key = "file://CREDENTIALS.json" if facts.key_in_file else "YOUR_API_KEY"
+    command = f"aws secretsmanager put-secret-value --secret-id {name} --secret-string {key}"
+    return _secret(connection, client, name, note, f"{facts.title} can't make {facts.makes} until: {command}")
 
 
 def _secret(

@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.cli.aws.conftest import ENVIRONMENT, MACHINE, NAMES, Deployed, Shell
 from video_production.cli import local_checks
-from video_production.settings import PROVIDERS, ROLES, Names
+from video_production.settings import PROVIDER_FACTS, PROVIDERS, ROLES, Names
 
 DOCTOR = ("doctor", *ENVIRONMENT)
 
@@ -33,13 +33,14 @@ def healthy(shell: Shell, deployed: Deployed) -> Iterator[Deployed]:
             Role=role,
             Handler="none.handler",
             Code={"ZipFile": archive.getvalue()},
-            Environment={"Variables": {"JIKI_ENVIRONMENT": "development", "ELEVENLABS_MODE": "live"}},
+            Environment={"Variables": {"JIKI_ENVIRONMENT": "development", "VEO3_BUCKET": "films"}},
         )
     definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
     for machine in (NAMES.pipeline_machine, NAMES.node_machine):
         states.create_state_machine(name=machine, definition=definition, roleArn=role)
     secrets = [NAMES.callback_secret]
-    secrets += [name for provider in PROVIDERS for name in (NAMES.secret(provider), NAMES.webhook_secret(provider))]
+    secrets += [NAMES.secret(provider) for provider in PROVIDERS]
+    secrets += [NAMES.webhook_secret(facts.name) for facts in PROVIDER_FACTS.values() if facts.webhooks]
     for secret in secrets:
         client("secretsmanager").create_secret(Name=secret, SecretString="a value")
     queues = [NAMES.scheduling_queue, NAMES.failed_merges_queue, *map(NAMES.provider_queue, PROVIDERS)]
@@ -100,11 +101,12 @@ def test_a_healthy_environment_has_nothing_but_ticks(shell: Shell, healthy: Depl
     assert marks == ["✓"] * len(marks), out
     assert code == 0
     assert f" ✓ bucket          {healthy.bucket} can be reached and written" in out
-    assert " ✓ functions       9 of 9 are active" in out
+    assert " ✓ functions       15 of 15 are active" in out
     assert " ✓ provider        elevenlabs is live: its results are paid for" in out
+    assert " ✓ provider        runway is live: its results are paid for" in out
     assert " ✓ quotas          1,000 functions at once" in out
     assert " ✓ alarms          1 are watching" in out
-    assert " ✓ dead letters    none in 3 queues" in out
+    assert " ✓ dead letters    none in 6 queues" in out
     assert " ✓ alarm mail      alarms go to studio@example.com (email)" in out
 
 
@@ -141,10 +143,10 @@ def test_what_is_wrong_comes_with_what_to_do(shell: Shell, healthy: Deployed) ->
     assert (
         "broken",
         "jiki-video/development/elevenlabs has no value",
-        "no voice can be made until: aws secretsmanager put-secret-value --secret-id jiki-video/development/elevenlabs "
-        "--secret-string YOUR_API_KEY",
+        "ElevenLabs can't make a voiceover until: aws secretsmanager put-secret-value --secret-id "
+        "jiki-video/development/elevenlabs --secret-string YOUR_API_KEY",
     ) in by_subject["secrets"]
-    assert [state for state, *_ in by_subject["secrets"]] == ["broken", "note", "note"]
+    assert [state for state, *_ in by_subject["secrets"]] == ["broken"] * 4 + ["note"] * 3
     assert by_subject["functions"] == [
         ("broken", "there is no function jiki-sweeper-development", f"deploy again: {deploy}")
     ]
@@ -155,6 +157,26 @@ def test_what_is_wrong_comes_with_what_to_do(shell: Shell, healthy: Deployed) ->
     )
     assert by_subject["dead letters"][0][:2] == ("broken", f"1 message in {dead}")
     assert by_subject["quotas"][0][:2] == ("note", "10 functions at once")
+
+
+def test_a_provider_that_nobody_uses_is_worth_a_note(shell: Shell, healthy: Deployed) -> None:
+    """No environment needs all of them; with none, nothing can be made."""
+    client, secret = healthy.client, NAMES.secret("veo3")
+    client("secretsmanager").delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
+    client("secretsmanager").create_secret(Name=secret)
+    client("lambda").update_function_configuration(
+        FunctionName=NAMES.function("veo3_submitter"), Environment={"Variables": {"JIKI_ENVIRONMENT": "development"}}
+    )
+    code, by_subject = found(shell)
+    assert code == 0
+    assert (
+        "note",
+        "jiki-video/development/veo3 has no value",
+        "veo3 (Veo 3.1) can't make an animation until: aws secretsmanager put-secret-value --secret-id "
+        "jiki-video/development/veo3 --secret-string file://CREDENTIALS.json",
+    ) in by_subject["secrets"]
+    advice = "set bucket of veo3 in cdk.json to use it; deploy"
+    assert ("note", "veo3 has no bucket", advice) in by_subject["provider"]
 
 
 def test_a_mail_that_nobody_confirmed_is_broken(shell: Shell, healthy: Deployed) -> None:
