@@ -5,14 +5,14 @@ A description starts with `Tonight: ` or `In the morning: `, so that a pager can
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from stacks.monitoring.signals import DAY, FIVE_MINUTES, HOUR, QUARTER, Signals, percent, total
-from video_production.settings import PROVIDER_FACTS, PROVIDERS, ROLES
+from stacks.monitoring.signals import DAY, FIVE_MINUTES, HOUR, MOST_METRICS, QUARTER, Signals, percent, total
+from video_production.settings import PROVIDER_FACTS, PROVIDERS, ROLES, poller_of, submitter_of
 
 __all__ = ["RUNBOOK", "Watch", "watches"]
 
@@ -81,16 +81,17 @@ def _work(signals: Signals) -> Iterator[Watch]:
         "find out what ends executions in the middle of a node; they are started again by themselves five times.",
         "stuck-nodes",
     )
-    yield Watch(
-        "throttles",
-        total([function.metric_throttles() for function in signals.functions.values()], "refused invocations"),
-        1,
-        "Tonight",
-        "raise the account's concurrency quota, or stop what else uses it: Lambda refused calls for 15 minutes.",
-        "throttles",
-        times=3,
-        of=3,
-    )
+    for name, roles in _throttled_together(signals):
+        yield Watch(
+            name,
+            total([signals.functions[role].metric_throttles() for role in roles], "refused invocations"),
+            1,
+            "Tonight",
+            "raise the account's concurrency quota, or stop what else uses it: Lambda refused calls for 15 minutes.",
+            "throttles",
+            times=3,
+            of=3,
+        )
     yield Watch(
         "sweeper-silent",
         signals.functions["sweeper"].metric_invocations(period=FIVE_MINUTES),
@@ -103,6 +104,15 @@ def _work(signals: Signals) -> Iterator[Watch]:
         missing=Missing.BREACHING,  # a function that is not called sends no zeros
         below=True,
     )
+
+
+def _throttled_together(signals: Signals) -> Iterator[tuple[str, Sequence[str]]]:
+    """The functions in groups as large as one alarm takes, those of providers apart."""
+    of_providers = [role for name in PROVIDERS for role in (submitter_of(name), poller_of(name))]
+    others = [role for role in signals.functions if role not in of_providers]
+    for name, roles in (("throttles", others), ("throttles-providers", of_providers)):
+        for start in range(0, len(roles), MOST_METRICS):
+            yield f"{name}-{start // MOST_METRICS + 1}" if start else name, roles[start : start + MOST_METRICS]
 
 
 def _money(signals: Signals, daily_spend_usd: float) -> Iterator[Watch]:

@@ -16,7 +16,7 @@ from aws_cdk import aws_stepfunctions as stepfunctions
 from video_production.metrics import METRICS, NAMESPACE
 from video_production.settings import Names
 
-__all__ = ["DAY", "FIVE_MINUTES", "HOUR", "MEMORY_NAMESPACE", "QUARTER", "Signals", "percent", "total"]
+__all__ = ["DAY", "FIVE_MINUTES", "HOUR", "MEMORY_NAMESPACE", "MOST_METRICS", "QUARTER", "Signals", "percent", "total"]
 
 FIVE_MINUTES = Duration.minutes(5)
 QUARTER = Duration.minutes(15)
@@ -24,6 +24,9 @@ HOUR = Duration.hours(1)
 DAY = Duration.days(1)
 MEMORY_NAMESPACE = f"{NAMESPACE}/MemoryUsedMB"
 """One metric for each function, under the function's name: a metric filter can't invent a dimension."""
+
+MOST_METRICS = 10
+"""As many as an alarm on an expression takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ class Signals:
 
 
 def total(metrics: Sequence[cloudwatch.IMetric], label: str, period: Duration = FIVE_MINUTES) -> cloudwatch.IMetric:
-    """The sum of metrics, of which some may have no data. An alarm takes at most ten."""
+    """The sum of metrics, of which some may have no data."""
     names = [f"m{number}" for number in range(len(metrics))]
     return cloudwatch.MathExpression(
         expression=f"SUM([{', '.join(names)}])",
