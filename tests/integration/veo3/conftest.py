@@ -1,4 +1,4 @@
-"""Veo's stand-in in its own process, its tokens, and Google's SDK pointed at it."""
+"""Veo's stand-in in its own process, Google's SDK pointed at it, and S3 and DynamoDB behind the module."""
 
 from __future__ import annotations
 
@@ -7,19 +7,28 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import boto3
 import google.auth.transport.requests
 import pytest
 import requests
 from google import genai
 from google.genai import types
 from google.oauth2 import service_account
+from moto.server import ThreadedMotoServer
 
 from stand_ins.running import RunningStandIn
 from stand_ins.veo3 import draft_secret
+from video_production.providers.http import ProviderHttp
+from video_production.providers.veo3 import Veo
+from video_production.providers.veo3.access import GoogleAccess, GoogleCredentials
+from video_production.storage import Storage
 
+BUCKET = "jiki-videos"
+CREDENTIALS = {"region_name": "us-east-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
 PROJECT = "drafts"
 LOCATION = "us-central1"
 MODEL = "veo-3.1-generate-001"
+SECRET = "jiki-video/local/veo3"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 PLAN = {"api": True, "permissions": None, "concurrency": 10, "buckets": None, "writable": True, "limit_usd": None}
 
@@ -38,7 +47,7 @@ def bearer(stand_in: RunningStandIn) -> dict[str, str]:
     return {"Authorization": f"Bearer {own.token}"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStandIn]:
     with RunningStandIn.start(tmp_path_factory.mktemp("veo3"), "--job-seconds", "0.3", provider="veo3") as process:
         yield process
@@ -52,22 +61,16 @@ def vertex(running: RunningStandIn) -> Iterator[RunningStandIn]:
     running.change_plan(**PLAN)
 
 
-@pytest.fixture(scope="module")
-def credentials(running: RunningStandIn) -> Any:
-    return credentials_for(running)
-
-
-@pytest.fixture(scope="module")
-def sdk(running: RunningStandIn, credentials: Any) -> Iterator[genai.Client]:
+@pytest.fixture(scope="session")
+def sdk(running: RunningStandIn) -> Iterator[genai.Client]:
     options = types.HttpOptions(base_url=running.url, timeout=20_000)
-    client = genai.Client(
-        enterprise=True, project=PROJECT, location=LOCATION, credentials=credentials, http_options=options
-    )
+    own = credentials_for(running)
+    client = genai.Client(enterprise=True, project=PROJECT, location=LOCATION, credentials=own, http_options=options)
     yield client
     client.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def headers(running: RunningStandIn) -> dict[str, str]:
     return bearer(running)
 
@@ -87,3 +90,39 @@ def ask(vertex: RunningStandIn, headers: dict[str, str]) -> Callable[..., reques
 def prompt() -> str:
     """What nobody has asked for before."""
     return f"A paper boat, take {uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def storage(moto: str) -> Storage:
+    client = boto3.client("s3", endpoint_url=moto, **CREDENTIALS)
+    client.create_bucket(Bucket=BUCKET)
+    return Storage(client)
+
+
+@pytest.fixture(scope="session")
+def secret(moto: str, running: RunningStandIn) -> GoogleCredentials:
+    client = boto3.client("secretsmanager", endpoint_url=moto, **CREDENTIALS)
+    client.create_secret(Name=SECRET, SecretString=draft_secret(running.home))
+    return GoogleCredentials(SECRET, client=client)
+
+
+@pytest.fixture
+def veo(vertex: RunningStandIn, storage: Storage, secret: GoogleCredentials) -> Veo:
+    return Veo(
+        GoogleAccess(secret, token_url=f"{vertex.url}/token"),
+        storage,
+        bucket="films",
+        model=MODEL,
+        base_url=vertex.url,
+        submit_budget=20,
+        http=ProviderHttp("veo3", "Vertex AI", sleep=lambda seconds: None),
+    )

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from stand_ins.running import RunningStandIn
-from tests.integration.stand_ins.veo3.conftest import MODEL, bearer
+from tests.integration.veo3.conftest import MODEL, bearer
 
 PLACE = f"/v1/projects/drafts/locations/us-central1/publishers/google/models/{MODEL}"
 DROPPED = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)

@@ -15,7 +15,7 @@ from google.genai import errors, types
 from PIL import Image
 
 from stand_ins.running import RunningStandIn
-from tests.integration.stand_ins.veo3.conftest import MODEL
+from tests.integration.veo3.conftest import MODEL
 
 
 def finished(sdk: genai.Client, operation: types.GenerateVideosOperation) -> types.GenerateVideosOperation:
