@@ -29,8 +29,12 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
             "callback_hosts": ["app.example.com", "other.example.com"],
             "memory": {"merger": 4096},
             "providers": {
-                "elevenlabs": {"poll_interval_seconds": 20, "poll_limit": 90, "poll_deadline_seconds": 300},
+                "elevenlabs": {"poll_interval_seconds": 20, "poll_longest_seconds": 45, "deadline_seconds": 300},
+                "veo3": {"project": "lessons-1", "bucket": "films-of-lessons", "model": "veo-3.1-generate-001"},
+                "runway": {"max_jobs": 7},
             },
+            "monthly_budget_usd": 250,
+            "prices": {"providers": {"heygen": {"models": {"avatar_iv": 0.05}}}},
             "reserved_concurrency": {"merger": 7},
             "vpc": {"kind": "new", "zones": ["us-east-1a", "us-east-1b"]},
         },

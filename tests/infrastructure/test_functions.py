@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
+from stacks.application import context_of_checkout
 from stacks.functions import PYTHON
+from stacks.settings import read_settings
 from tests.infrastructure.synthesised import Template, text
 from tools.set_up import LAMBDA_PYTHON
-from video_production.settings import ROLES, FunctionSettings
+from video_production.settings import (
+    PROVIDER_FACTS,
+    PROVIDERS,
+    ROLES,
+    FunctionSettings,
+    poller_of,
+    submitter_of,
+)
 
 RESERVED = {
     "_HANDLER",
@@ -120,13 +130,35 @@ def test_the_function_understands_the_variables_that_it_gets(template: Template,
     variables = {name: text(value) for name, value in template.variables(role).items()}
     settings = FunctionSettings.from_environment(variables)
     assert settings.environment == template.names.environment
-    assert settings.provider("elevenlabs").secret == template.names.secret("elevenlabs")
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_submitter_and_poller_get_the_settings_of_their_provider(template: Template, name: str) -> None:
+    wanted = read_settings(context_of_checkout()["environments"], template.names.environment).provider(name)
+    for role in (submitter_of(name), poller_of(name)):
+        variables = {key: text(value) for key, value in template.variables(role).items()}
+        got = FunctionSettings.from_environment(variables).provider(name)
+        assert replace(got, max_jobs=wanted.max_jobs) == wanted  # the scheduler alone counts jobs
+        assert not [key for key in variables if key.split("_")[0].lower() in set(PROVIDERS) - {name}]
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_the_scheduler_knows_how_many_jobs_each_provider_takes(everything: Template, name: str) -> None:
+    variables = {key: text(value) for key, value in everything.variables("scheduler").items()}
+    limit = FunctionSettings.from_environment(variables).provider(name).max_jobs
+    assert limit == (7 if name == "runway" else PROVIDER_FACTS[name].concurrency)
 
 
 def test_the_settings_reach_the_functions(everything: Template) -> None:
     variables = {name: text(value) for name, value in everything.variables("elevenlabs_poller").items()}
     provider = FunctionSettings.from_environment(variables).provider("elevenlabs")
-    assert (provider.poll_interval, provider.poll_limit) == (20, 15)  # as many rounds as fit into the deadline
+    assert (provider.poll_interval, provider.poll_longest, provider.deadline) == (20, 45, 300)
+    variables = {name: text(value) for name, value in everything.variables("veo3_submitter").items()}
+    settings = FunctionSettings.from_environment(variables)
+    google = {"project": "lessons-1", "location": "us-central1", "bucket": "films-of-lessons"}
+    assert settings.provider("veo3").options == {**google, "model": "veo-3.1-generate-001"}
+    assert settings.monthly_budget_usd == 250
+    assert json.loads(settings.prices) == {"providers": {"heygen": {"models": {"avatar_iv": 0.05}}}}
     merger = everything.function("merger")
     assert (merger["MemorySize"], merger["ReservedConcurrentExecutions"]) == (4096, 7)
     assert everything.variables("merger")["CALLBACK_HOSTS"] == "app.example.com,other.example.com"

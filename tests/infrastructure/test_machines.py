@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.infrastructure.synthesised import CHECKOUT, Template
-from video_production.settings import ROLES
+from video_production.settings import NODE_MACHINE_CALLS, PROVIDER_FACTS, ROLES, poller_of, submitter_of
 
 VALIDATOR = CHECKOUT / "node_modules" / "asl-validator" / "dist" / "bin" / "asl-validator.js"
 
@@ -23,14 +23,15 @@ def machines(template: Template) -> tuple[str, str]:
 
 def tasks(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every task that calls a function: the roles that it may call, and the state."""
-    definition = template.definition(template.names.node_machine)
-    called = definition["States"]["ElevenLabs"]["Result"]
     for machine in machines(template):
-        for state in template.definition(machine)["States"].values():
+        states = template.definition(machine)["States"].values()
+        providers = [state["Result"] for state in states if state.get("ResultPath") == "$.provider"]
+        for state in states:
             if state.get("Resource", "").endswith("lambda:invoke"):
                 parameters = state["Parameters"]
-                target = parameters.get("FunctionName") or called[parameters["FunctionName.$"].rpartition(".")[2]]
-                yield role_of(template, target), state
+                named, chosen = parameters.get("FunctionName"), parameters.get("FunctionName.$", "").rpartition(".")[2]
+                for target in [named] if named else [provider[chosen] for provider in providers]:
+                    yield role_of(template, target), state
 
 
 def role_of(template: Template, target: str) -> str:
@@ -42,7 +43,21 @@ def role_of(template: Template, target: str) -> str:
 
 def test_machines_call_published_versions(template: Template) -> None:
     called = {role for role, _ in tasks(template)}
-    assert called == {"merger", "audio_mixer", "elevenlabs_submitter", "elevenlabs_poller", "scheduler"}
+    assert called == set(NODE_MACHINE_CALLS)
+
+
+def test_the_node_machine_has_each_provider_submit_and_check_with_its_own_functions(template: Template) -> None:
+    states = template.definition(template.names.node_machine)["States"]
+    found = {}
+    for choice in states["Who makes it?"]["Choices"]:
+        if conditions := choice.get("And"):
+            kind, _, provider = (condition.get("StringEquals") for condition in conditions)
+            calls = states[choice["Next"]]["Result"]
+            found[provider] = (kind, role_of(template, calls["submit"]), role_of(template, calls["check"]))
+    assert found == {
+        facts.name: (facts.node_type, submitter_of(facts.name), poller_of(facts.name))
+        for facts in PROVIDER_FACTS.values()
+    }
 
 
 def test_published_versions_outlive_the_deployment_that_replaces_them(template: Template) -> None:

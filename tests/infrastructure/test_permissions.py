@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.infrastructure.synthesised import Template, statements_of, text
-from video_production.settings import EVENT_SOURCE, PROVIDERS, ROLES
+from video_production.settings import EVENT_SOURCE, PROVIDER_FACTS, PROVIDERS, ROLES, poller_of, submitter_of
 
 WITHOUT_RESOURCES = {
     "xray:PutTraceSegments",
@@ -87,11 +87,10 @@ def test_only_services_of_aws_take_a_role(variant: Template) -> None:
     [
         ("merger", ["callbacks"]),
         ("audio_mixer", []),
-        ("elevenlabs_submitter", ["elevenlabs"]),
-        ("elevenlabs_poller", ["elevenlabs"]),
+        *((role, [name]) for name in PROVIDERS for role in (submitter_of(name), poller_of(name))),
         ("scheduler", []),
         ("sweeper", []),
-        ("webhook_receiver", ["elevenlabs-webhook"]),
+        ("webhook_receiver", ["elevenlabs-webhook", "heygen-webhook"]),
         ("pipeline_starter", []),
         ("error_callback", ["callbacks"]),
     ],
@@ -103,17 +102,19 @@ def test_each_function_reads_only_its_own_secret(template: Template, role: str, 
     assert allowed(template.statements(role), "secretsmanager:") == wanted
 
 
+SUBMITTERS = tuple(map(submitter_of, PROVIDERS))
+POLLERS = tuple(map(poller_of, PROVIDERS))
 NODES = {
     "merger": {"GetItem", "UpdateItem"},
     "audio_mixer": {"GetItem", "UpdateItem"},
-    "elevenlabs_submitter": {"GetItem", "UpdateItem", "ConditionCheckItem"},
-    "elevenlabs_poller": {"GetItem", "UpdateItem"},  # not enough to write the intent to buy
-    "scheduler": {"GetItem", "Query", "UpdateItem", "ConditionCheckItem"},
+    **{role: {"GetItem", "UpdateItem", "ConditionCheckItem"} for role in SUBMITTERS},
+    **{role: {"GetItem", "UpdateItem"} for role in POLLERS},  # not enough to write the intent to buy
+    "scheduler": {"GetItem", "BatchGetItem", "Query", "UpdateItem", "ConditionCheckItem", "PutItem", "DeleteItem"},
     "pipeline_starter": {"GetItem", "Query", "UpdateItem"},
 }
 TAKES = {
-    "elevenlabs_submitter": {"GetItem", "UpdateItem", "PutItem"},
-    "elevenlabs_poller": {"GetItem", "UpdateItem", "PutItem"},
+    **{role: {"GetItem", "UpdateItem", "PutItem"} for role in (*SUBMITTERS, *POLLERS)},
+    "scheduler": {"GetItem"},
     "webhook_receiver": {"GetItem", "PutItem"},
     "pipeline_starter": {"GetItem"},
 }
@@ -129,9 +130,29 @@ def test_each_function_does_with_the_tables_what_its_code_does(template: Templat
     assert by_table == {names.nodes_table: NODES.get(role, set()), names.takes_table: TAKES.get(role, set())}
 
 
-def test_nobody_deletes_an_item_or_reads_a_whole_table(variant: Template) -> None:
-    forbidden = {"dynamodb:DeleteItem", "dynamodb:Scan", "dynamodb:BatchWriteItem", "dynamodb:DeleteTable"}
+def test_nobody_reads_a_whole_table_or_deletes_anything_but_slots_and_tickets(variant: Template) -> None:
+    forbidden = {"dynamodb:Scan", "dynamodb:BatchWriteItem", "dynamodb:DeleteTable"}
     assert not forbidden & {action for statement in every_statement(variant) for action in statement["Action"]}
+    [deleting] = [each for each in every_statement(variant) if "dynamodb:DeleteItem" in each["Action"]]
+    assert deleting in variant.statements("scheduler")
+    assert set(deleting["Action"]) == {"dynamodb:PutItem", "dynamodb:DeleteItem"}
+    assert deleting["Resource"] == [table(variant, variant.names.nodes_table)]
+    assert deleting["Condition"] == {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["#slots#*", "#queue#*"]},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+
+
+def test_a_poller_can_not_buy_because_a_reservation_checks_an_item_that_it_does_not_write(template: Template) -> None:
+    checkers = {
+        role for role in ROLES if "dynamodb:ConditionCheckItem" in allowed(template.statements(role), "dynamodb:")
+    }
+    assert checkers == {*SUBMITTERS, "scheduler"}
+    assert "dynamodb:PutItem" not in {
+        action
+        for action, resources in allowed(template.statements("scheduler"), "dynamodb:").items()
+        if table(template, template.names.takes_table) in resources
+    }
 
 
 def test_the_sweeper_only_reads_the_two_indexes_of_what_is_under_way(template: Template) -> None:
@@ -153,8 +174,7 @@ def test_the_function_that_anybody_may_call_reaches_only_its_own_records(templat
     [
         ("merger", {"*"}),
         ("audio_mixer", {"*/nodes/*"}),
-        ("elevenlabs_submitter", {"takes/*"}),
-        ("elevenlabs_poller", {"takes/*"}),
+        *((role, {"takes/*"}) for role in (*SUBMITTERS, *POLLERS)),
         *((role, set()) for role in ("scheduler", "sweeper", "webhook_receiver", "pipeline_starter", "error_callback")),
     ],
 )
@@ -187,7 +207,7 @@ def test_the_merger_can_not_replace_what_was_bought(template: Template) -> None:
 
 def test_inputs_are_read_from_the_buckets_of_the_settings_only(everything: Template) -> None:
     buckets = {f"arn:aws:s3:::{name}" for name in ("jiki-videos-staging", "recordings-of-somebody")}
-    for role in ("merger", "audio_mixer", "elevenlabs_submitter", "elevenlabs_poller"):
+    for role in ("merger", "audio_mixer", *SUBMITTERS, *POLLERS):
         given = allowed(everything.statements(role), "s3:")
         assert given["s3:GetObject"] == {f"{bucket}/*" for bucket in buckets}
         assert given["s3:ListBucket"] == buckets
@@ -212,9 +232,9 @@ def test_each_function_sends_only_to_the_queues_that_it_feeds(template: Template
     jobs = {names.provider_queue(provider) for provider in PROVIDERS}
     feeds = {
         "merger": {names.failed_merges_queue},
-        "elevenlabs_poller": {names.scheduling_queue},
+        **{poller: {names.scheduling_queue} for poller in POLLERS},
         "sweeper": {names.scheduling_queue, *jobs},
-        "webhook_receiver": jobs,
+        "webhook_receiver": {names.provider_queue(facts.name) for facts in PROVIDER_FACTS.values() if facts.webhooks},
     }
     for role in ROLES:
         sent = allowed(template.statements(role), "sqs:").get("sqs:SendMessage", set())
@@ -225,7 +245,7 @@ def test_each_function_takes_only_from_the_queue_that_it_serves(template: Templa
     names = template.names
     serves = {
         "scheduler": {names.scheduling_queue},
-        "elevenlabs_poller": {names.provider_queue("elevenlabs")},
+        **{poller_of(name): {names.provider_queue(name)} for name in PROVIDERS},
         "error_callback": {names.failed_merges_queue},
     }
     for role in ROLES:
@@ -257,7 +277,7 @@ def test_machines_call_versions_of_their_functions_and_the_node_machine_reads_on
         return {f"arn:aws:lambda:us-east-1:<AWS::AccountId>:function:{names.function(role)}:*" for role in roles}
 
     node, pipeline = (template.machine_statements(name) for name in (names.node_machine, names.pipeline_machine))
-    makers = ("merger", "audio_mixer", "elevenlabs_submitter", "elevenlabs_poller")
+    makers = ("merger", "audio_mixer", *SUBMITTERS, *POLLERS)
     assert allowed(node, "lambda:") == {"lambda:InvokeFunction": versions(*makers, "scheduler")}
     assert allowed(node, "dynamodb:") == {"dynamodb:GetItem": {table(template, names.nodes_table)}}
     assert allowed(pipeline, "lambda:") == {"lambda:InvokeFunction": versions("scheduler")}

@@ -66,8 +66,10 @@ class World:
     def scheduler(self) -> Scheduler:
         return Scheduler(
             self.nodes,
+            self.takes,
             self.states,
             self.machine("scheduler", "NODE_MACHINE_ARN"),
+            limits={"elevenlabs": 1},
             pipeline_machine_arn=self.machine("scheduler", "PIPELINE_MACHINE_ARN"),
             announcer=Announcer(self.nodes, self.events, "default", self.names.environment),
             stale_after=0,

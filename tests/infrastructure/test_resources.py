@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.infrastructure.synthesised import Template, text
-from video_production.settings import ACTIVE_INDEX, OPEN_INDEX, PROVIDERS, ROLES
+from video_production.settings import (
+    ACTIVE_INDEX,
+    LEDGER_INDEX,
+    OPEN_INDEX,
+    PROVIDER_FACTS,
+    PROVIDERS,
+    ROLES,
+    poller_of,
+)
 
 OUTPUTS = {
     "BucketName",
@@ -22,6 +30,13 @@ OUTPUTS = {
     "ElevenLabsQueueUrl",
     "ElevenLabsSecret",
     "ElevenLabsWebhookSecret",
+    "HeyGenQueueUrl",
+    "HeyGenSecret",
+    "HeyGenWebhookSecret",
+    "Veo3QueueUrl",
+    "Veo3Secret",
+    "RunwayQueueUrl",
+    "RunwaySecret",
     "CallbackSecret",
     "AlarmTopicArn",
     "DashboardName",
@@ -58,6 +73,7 @@ def test_callers_find_what_they_need_in_exported_outputs(template: Template) -> 
     }
     assert outputs["BucketName"]["Value"] == buckets[template.names.environment]
     assert outputs["ElevenLabsSecret"]["Value"] == template.names.secret("elevenlabs")
+    assert outputs["Veo3Secret"]["Value"] == template.names.secret("veo3")
 
 
 def test_everything_that_has_tags_bears_ours(template: Template) -> None:
@@ -93,7 +109,11 @@ def test_the_indexes_hold_the_keys_of_what_is_under_way(template: Template) -> N
         for name in (template.names.nodes_table, template.names.takes_table)
     )
     assert keys(nodes) == {"": ["pipeline_id", "id"], ACTIVE_INDEX: ["active", "pipeline_id"]}
-    assert keys(takes) == {"": ["take_id", "record"], OPEN_INDEX: ["open", "open_since"]}
+    assert keys(takes) == {
+        "": ["take_id", "record"],
+        OPEN_INDEX: ["open", "open_since"],
+        LEDGER_INDEX: ["ledger_month", "at"],
+    }
     assert {"AttributeName": "open_since", "AttributeType": "N"} in takes["AttributeDefinitions"]
 
 
@@ -182,7 +202,7 @@ def test_a_message_stays_hidden_six_times_as_long_as_its_function_may_run(templa
     readers = {
         names.scheduling_queue: ("scheduler", 10),
         names.failed_merges_queue: ("error_callback", 1),
-        names.provider_queue("elevenlabs"): ("elevenlabs_poller", 1),
+        **{names.provider_queue(provider): (poller_of(provider), 1) for provider in PROVIDERS},
     }
     for name, (role, batch) in readers.items():
         queue = template.one("AWS::SQS::Queue", QueueName=name)
@@ -241,7 +261,8 @@ def test_no_secret_is_created_with_a_value(template: Template) -> None:
     secrets = template.properties("AWS::SecretsManager::Secret")
     names = template.names
     wanted = {names.callback_secret}
-    wanted |= {name(provider) for provider in PROVIDERS for name in (names.secret, names.webhook_secret)}
+    wanted |= {names.secret(provider) for provider in PROVIDERS}
+    wanted |= {names.webhook_secret(facts.name) for facts in PROVIDER_FACTS.values() if facts.webhooks}
     assert {secret["Name"] for secret in secrets} == wanted
     assert not [secret for secret in secrets if secret.keys() & {"SecretString", "GenerateSecretString"}]
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from stacks.settings import SettingsError, read_settings
-from video_production.settings import ENVIRONMENTS
+from video_production.settings import ENVIRONMENTS, PROVIDER_FACTS, ProviderFacts
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -55,7 +55,7 @@ def test_overrides_change_what_they_name_and_nothing_else(environments: Mapping[
 def test_a_provider_can_be_replaced_by_a_stand_in(environments: Mapping[str, Any]) -> None:
     overrides = {"providers": {"elevenlabs": {"mode": "draft", "base_url": "http://127.0.0.1:1234"}}}
     options = read_settings(environments, "development", overrides).provider("elevenlabs")
-    assert (options.mode, options.base_url, options.poll_limit) == ("draft", "http://127.0.0.1:1234", 60)
+    assert (options.mode, options.base_url, options.deadline) == ("draft", "http://127.0.0.1:1234", 1800)
 
 
 def test_callbacks_reach_this_machine_where_a_stand_in_makes_the_voices(environments: Mapping[str, Any]) -> None:
@@ -69,16 +69,21 @@ def test_settings_are_frozen(environments: Mapping[str, Any]) -> None:
         read_settings(environments).region = "eu-west-1"
 
 
-@pytest.mark.parametrize(
-    ("interval", "limit", "deadline", "rounds"),
-    [(10, 60, None, 60), (10, 60, 300, 30), (10, 60, 6000, 60), (60, 60, 30, 1)],
-)
-def test_the_deadline_shortens_the_number_of_rounds(
-    environments: Mapping[str, Any], interval: float, limit: int, deadline: float | None, rounds: int
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("facts", PROVIDER_FACTS.values(), ids=PROVIDER_FACTS)
+def test_cdk_json_says_what_is_usual_at_each_provider(
+    environments: Mapping[str, Any], environment: str, facts: ProviderFacts
 ) -> None:
-    options = {"poll_interval_seconds": interval, "poll_limit": limit, "poll_deadline_seconds": deadline}
-    settings = read_settings(environments, "staging", {"providers": {"elevenlabs": options}})
-    assert settings.provider("elevenlabs").rounds == rounds
+    provider = read_settings(environments, environment).provider(facts.name)
+    assert (provider.mode, provider.max_jobs, provider.deadline) == ("live", facts.concurrency, facts.deadline)
+    assert (provider.poll_interval, provider.poll_growth) == (facts.first_poll, facts.growth)
+    assert facts.fastest_poll <= provider.poll_interval <= provider.poll_longest == facts.longest_poll
+
+
+def test_a_provider_that_is_not_mentioned_is_used_as_usual(environments: Mapping[str, Any]) -> None:
+    development = {**environments["development"], "providers": {}}
+    settings = read_settings({"development": development})
+    assert settings.provider("runway") == read_settings(environments).provider("runway")
 
 
 def test_an_unknown_environment_is_one_sentence(environments: Mapping[str, Any]) -> None:
@@ -171,7 +176,38 @@ def test_overrides_that_are_no_object_are_one_sentence(environments: Mapping[str
             "memory.merger is true; it must be a whole number of megabytes from 128 to 10240",
         ),
         ({"reserved_concurrency": {"merger": 0}}, "reserved_concurrency.merger is 0; it must be a whole number from 1"),
-        ({"providers": {"heygen": {}}}, "providers: 'heygen' is no provider; there are elevenlabs."),
+        (
+            {"providers": {"sora": {}}},
+            "providers: 'sora' is no provider; there are elevenlabs, heygen, veo3 and runway.",
+        ),
+        (
+            {"providers": {"runway": {"poll_interval_seconds": 2}}},
+            "providers.runway.poll_interval_seconds is 2, but Runway may be asked only every 5 seconds.",
+        ),
+        (
+            {"providers": {"heygen": {"poll_interval_seconds": 90, "poll_longest_seconds": 60}}},
+            "providers.heygen: poll_interval_seconds, poll_longest_seconds and deadline_seconds are 90, 60 and 7200; "
+            "none may be less than the one before.",
+        ),
+        (
+            {"providers": {"heygen": {"poll_growth": 0}}},
+            "providers.heygen.poll_limit is 400, but a job is looked at 720 times until its deadline; raise it, or let "
+            "the waits grow.",
+        ),
+        (
+            {"providers": {"heygen": {"max_jobs": 0}}},
+            "providers.heygen.max_jobs is 0; it must be a whole number",
+        ),
+        (
+            {"providers": {"veo3": {"webhooks": True}}},
+            "providers.veo3.webhooks is true, but veo3 (Veo 3.1) sends",
+        ),
+        ({"providers": {"heygen": {"project": "lessons"}}}, "providers.heygen.project is no setting of HeyGen."),
+        (
+            {"providers": {"veo3": {"bucket": "gs://films"}}},
+            'providers.veo3.bucket is "gs://films"; it must be a',
+        ),
+        ({"monthly_budget_usd": 0}, "monthly_budget_usd is 0; it must be null (no limit) or a number of US dollars"),
         ({"providers": {"elevenlabs": {"mode": "draft"}}}, "providers.elevenlabs: mode 'draft' needs base_url"),
         (
             {"providers": {"elevenlabs": {"base_url": "http://api.example.com"}}},
