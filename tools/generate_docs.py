@@ -21,6 +21,7 @@ from pydantic_core import PydanticUndefined
 from tools.commands_page import commands_page
 from tools.error_page import error_page
 from tools.metrics_page import metrics_page
+from tools.provider_errors_page import provider_errors_page
 from video_production.pipelines import provider_limits as limits
 from video_production.pipelines.documents import PipelineDocument, StorageConfig
 from video_production.pipelines.examples import EXAMPLES
@@ -34,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE_PATH = ROOT / "docs" / "pipeline-documents.md"
 COMMANDS_PATH = ROOT / "docs" / "commands.md"
 ERRORS_PATH = ROOT / "docs" / "errors.md"
+PROVIDER_ERRORS_PATH = ROOT / "docs" / "provider-errors.md"
 METRICS_PATH = ROOT / "docs" / "metrics.md"
 
 _HEAD = """\
@@ -103,6 +105,7 @@ def generated() -> dict[Path, str]:
         SCHEMA_PATH: schema_text(),
         PAGE_PATH: page(),
         ERRORS_PATH: error_page(),
+        PROVIDER_ERRORS_PATH: provider_errors_page(),
         COMMANDS_PATH: commands_page(),
         METRICS_PATH: metrics_page(),
     }

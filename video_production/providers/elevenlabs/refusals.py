@@ -91,7 +91,7 @@ REFUSALS: Mapping[str, str] = {
     "model_not_found": _MODEL,
     "pronunciation_dictionary_not_found": "ElevenLabs knows no such pronunciation dictionary in this account ({said}); "
     "correct pronunciationDictionaries.",
-    "history_item_not_found": "The voiceover is no longer in ElevenLabs' history.",
+    "history_item_not_found": "The voiceover is no longer in ElevenLabs' history; choose another one to adopt.",
     "already_running": _CONFLICT,
     "already_processing": _CONFLICT,
     "concurrent_modification": _CONFLICT,

@@ -148,7 +148,9 @@ class Runway(OneRequest):
         except (InputError, OperatorError, TransientError, ProviderUnreachable) as error:
             raise self._not_sent(error) from error
         except OSError as error:
-            raise self._not_sent(OperatorError(f"There is no room for the picture ({error.strerror}).")) from error
+            raise self._not_sent(
+                OperatorError(f"There is no room for the picture ({error.strerror}); free some.")
+            ) from error
         left = self._submit_budget - (self._clock() - began)
         if left < min(_LEAST_BUDGET, self._submit_budget / 2):
             late = "Preparing the picture for Runway took too long, so nothing was sent; it is tried again."
@@ -269,7 +271,9 @@ class Runway(OneRequest):
             upload = json.loads(answer.content)
             url, fields, uri = str(upload["uploadUrl"]), dict(upload["fields"]), str(upload["runwayUri"])
         except (ValueError, KeyError, TypeError):
-            raise self._http.unreachable("Runway did not say where to upload the picture.") from None
+            raise self._http.unreachable(
+                "Runway did not say where to upload the picture; nothing was sent yet."
+            ) from None
         with path.open("rb") as content, path.with_name("form").open("w+b") as form:
             kind = write_form(form, fields, content, name="file", file_name=name, content_type=media_type)
             self._http.free_request(

@@ -16,7 +16,7 @@ from typing import Any
 
 from video_production.providers.http import Explanation
 
-__all__ = ["BY_STATUS", "FAILURES", "FILTERED", "REFUSALS", "Subject", "explain", "failure_of", "filtered_sentence"]
+__all__ = ["BY_STATUS", "FAILURES", "FILTERED", "NUMBERS", "REFUSALS", "Subject", "explain", "failure_of", "filtered_sentence"]
 
 FILTERED = "filtered"
 """Our code for what Google's safety filters rejected: the prompt, the picture or the film."""
@@ -94,7 +94,7 @@ _HELD_BACK = (
     "Google's safety filters held the film back ({said}); change the prompt or the picture, since the same again would "
     "be held back again. Google does not say whether it bills a film that it holds back."
 )
-_NUMBERS: Mapping[int, str] = {
+NUMBERS: Mapping[int, str] = {
     1: "CANCELLED",
     2: "UNKNOWN",
     3: "INVALID_ARGUMENT",
@@ -140,7 +140,7 @@ def failure_of(error: Mapping[str, Any], subject: Subject) -> tuple[str, str]:
     """Why an accepted operation ended without a film, and its code. Google bills the seconds that it delivers."""
     said = str(error.get("message") or "")
     number = error.get("code")
-    code = _NUMBERS.get(number, str(number)) if isinstance(number, int) else "UNKNOWN"
+    code = NUMBERS.get(number, str(number)) if isinstance(number, int) else "UNKNOWN"
     if code in _MAY_BE_FILTERED and _SAYS_FILTERED.search(said):
         code = FILTERED
     template = FAILURES.get(code, "Vertex AI could not make the animation ({said}); retry.")
