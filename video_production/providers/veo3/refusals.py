@@ -16,7 +16,17 @@ from typing import Any
 
 from video_production.providers.http import Explanation
 
-__all__ = ["BY_STATUS", "FAILURES", "FILTERED", "NUMBERS", "REFUSALS", "Subject", "explain", "failure_of", "filtered_sentence"]
+__all__ = [
+    "BY_STATUS",
+    "FAILURES",
+    "FILTERED",
+    "NUMBERS",
+    "REFUSALS",
+    "Subject",
+    "explain",
+    "failure_of",
+    "filtered_sentence",
+]
 
 FILTERED = "filtered"
 """Our code for what Google's safety filters rejected: the prompt, the picture or the film."""
