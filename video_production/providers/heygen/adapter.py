@@ -68,7 +68,7 @@ _BODY_LIMIT = 1 << 20
 _KEY_SECONDS = 23 * 3600.0
 """For how long after the first request the same key is sure to find it; HeyGen keeps keys for 24 hours."""
 _SEND_SECONDS = 20.0
-"""What the preparation leaves for the paid request itself."""
+"""What the preparation leaves for the paid request itself; half of the time where that is less."""
 _HICCUP_SECONDS = 10.0
 _PAGES = 20
 _LISTING_LIMIT = 16 << 20
@@ -145,7 +145,7 @@ class HeyGen(OneRequest):
         """Upload what is needed, store the body, send the one paid request."""
         deadline = self._clock() + self._submit_budget
         try:
-            body = self._prepared(attempt, deadline - _SEND_SECONDS)
+            body = self._prepared(attempt, deadline - min(_SEND_SECONDS, self._submit_budget / 2))
             return self._send(attempt, body, deadline - self._clock())
         except InputError as error:
             raise self._not_sent(error, None) from error
