@@ -110,7 +110,8 @@ class Asking:
         else:
             self.takes.abandon(take, who, why)
         if resolution != "give-up" and node.status == NodeStatus.FAILED:
-            self.nodes.retry(pipeline_id, node_id, "retry")
+            # Decided is this one request; what failed otherwise is bought again only when it is asked for by name.
+            self.nodes.retry(pipeline_id, node_id, "run")
 
     def cancel(self, pipeline_id: str) -> None:
         """No paid request starts after this; jobs under way are cancelled where possible, else kept for reuse."""

@@ -1,7 +1,8 @@
 """The money protocol under random sequences of everything that can happen, against a provider that keeps a charge book.
 
-Nodes `a` and `b` want the same result, `c` another one. Executions never go away: a superseded one may come back at any
-time and do its next step. After every step the provider's book, the ledger and the records must agree.
+Nodes `a` and `b` want the same result; `c` consists of two, of which the first is theirs as long as nobody edits.
+Executions never go away: a superseded one may come back at any time and do its next step. After every step the
+provider's book, the ledger and the records must agree; in the end everything that is left is driven to its end.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -34,7 +36,16 @@ from video_production.errors import (
 )
 from video_production.nodes.model import Desired, NodeStatus, Output
 from video_production.nodes.table import Claim, NodeTable
-from video_production.providers.interface import Attempt, Made, Progress, Submission, Unknown
+from video_production.providers.interface import (
+    Attempt,
+    Destination,
+    GenerationRequest,
+    InputContent,
+    Made,
+    Progress,
+    Submission,
+    Unknown,
+)
 from video_production.scheduling.asking import Asking
 from video_production.settings import ProviderSettings
 from video_production.storage import StoredObject
@@ -42,6 +53,7 @@ from video_production.takes.buying import Buyer
 from video_production.takes.ledger import balance, micro
 from video_production.takes.model import LedgerEvent, Take, TakeState
 from video_production.takes.table import TakeTable
+from video_production.takes.wanted import parts_of
 
 PRICE = 0.0024
 NODES = ("a", "b", "c")
@@ -50,7 +62,21 @@ ANSWERS = (
     "dies before", "dies after", "dies after it was made",
 )  # fmt: skip
 STATES = ("running", "completed", "failed free", "failed charged", "failed unclear", "forgotten", "unreachable")
+DEATHS = ("never", "never", "never", "never", "collecting", "collected", "joining", "joined")
+DEADLINE = 3 * LIFE
+SETTINGS = ProviderSettings("live", "", "secret", "main", 10, 60, 240, 60, deadline=DEADLINE)
 MEANWHILE = ("nothing", "nothing", "nothing", "edit", "takeover", "rival", "cancel", "time", "hint")
+
+
+SCRIPT_HASH = hashlib.sha256(b"Hello.").hexdigest()
+UNDECIDED = (TakeState.UNKNOWN, TakeState.ABANDONED)
+
+
+def config_of(name: str, version: int) -> dict[str, Any]:
+    """What a node asks for: `c` always consists of two pieces, some of which the others want, too."""
+    if name != "c":
+        return {"provider": "obedient", "speed": 1.0 + version * 0.01}
+    return {"provider": "obedient", "pieces": [1.0, (1.5, 1.51, 1.01)[version]]}
 
 
 class Death(BaseException):
@@ -71,10 +97,37 @@ class Bank(ObedientProvider):
     answer: str = "accepted"
     meanwhile: Callable[[], None] = lambda: None
     knows: bool = True
+    dies: str = "never"
     jobs: dict[str, Job] = field(default_factory=dict)
     book: dict[str, str] = field(default_factory=dict)
     posts: Counter[str] = field(default_factory=Counter)
+    joined: dict[str, list[str]] = field(default_factory=dict)
     reserved: Callable[[Attempt], bool] = lambda attempt: False
+
+    def parts(self, request: GenerationRequest) -> tuple[GenerationRequest, ...]:
+        """One for each of the `pieces` that a node names, by their speeds."""
+        whole = {key: value for key, value in request.config.items() if key != "pieces"}
+        speeds = request.config.get("pieces", [whole["speed"]])
+        return tuple(replace(request, config={**whole, "speed": float(speed)}) for speed in speeds)
+
+    def assemble(self, parts: Sequence[Made], request: GenerationRequest, destination: Destination) -> Made:
+        self.meanwhile()
+        if self.dies == "joining":
+            raise Death
+        key = f"{destination.prefix}joined.mp3"
+        self.joined[key] = [part.s3_key for part in parts]
+        if self.dies == "joined":
+            raise Death
+        return Made("audio", destination.bucket, key, 1000, "ef" * 32, 5.0)
+
+    def collect(self, external_id: str, progress: Progress, attempt: Attempt) -> Made:
+        if self.dies == "collecting":
+            raise Death
+        result = super().collect(external_id, progress, attempt)
+        self.meanwhile()
+        if self.dies == "collected":
+            raise Death
+        return result
 
     def submit(self, attempt: Attempt) -> Submission:
         assert self.reserved(attempt), "a request without a ledger record"
@@ -154,8 +207,8 @@ class Protocol(RuleBasedStateMachine):
         self.bank = Bank(reserved=self._reserved)
         self.asking = Asking(self.nodes, self.takes, None, "")
         graph = [node("script", "asset"), *(voice(name) for name in NODES)]
-        graph[3] = replace(graph[3], config={"provider": "obedient", "speed": 1.5})
-        script = Output("text", "script.txt", 6, hashlib.sha256(b"Hello.").hexdigest(), "bucket")
+        graph[3] = replace(graph[3], config=config_of("c", 0))
+        script = Output("text", "script.txt", 6, SCRIPT_HASH, "bucket")
         write(self.nodes, graph, {"script": script})
         self.claims: list[Claim] = []
         self.paid_by_choice: Counter[str] = Counter()
@@ -191,7 +244,7 @@ class Protocol(RuleBasedStateMachine):
 
     def _interrupt(self, kind: str, claim: Claim) -> Callable[[], None]:
         def once() -> None:
-            self.bank.meanwhile = lambda: None
+            self._calm()
             if kind == "edit":
                 self.nodes.reset("lesson", claim.node_id)
             elif kind == "takeover":
@@ -214,11 +267,13 @@ class Protocol(RuleBasedStateMachine):
         claim = self._claim_of(which)
         self.bank.meanwhile = self._interrupt(meanwhile, claim)
         self._invoke(step, claim, told)
-        self.bank.meanwhile = lambda: None
+        self._calm()
 
     def _invoke(self, step: Callable[[Buyer, Claim], Any], claim: Claim, told: bool) -> None:
         try:
-            step(self._buyer(), claim)
+            outcome = step(self._buyer(), claim)
+            if told and outcome.status != "completed" and outcome.limit == 0:
+                self.nodes.fail(claim, "It waited long enough.", "Polling.LimitReached")
         except (Death, Superseded, TransientError):
             pass
         except VideoProductionError as error:
@@ -226,11 +281,10 @@ class Protocol(RuleBasedStateMachine):
                 self.nodes.fail(claim, str(error), type(error).__name__)
 
     def _buyer(self) -> Buyer:
-        limits = ProviderSettings("live", "", "secret", "main", 10, 60, 240, 60)
         return Buyer(
-            self.bank, limits, self.nodes, self.takes, self.shelf,  # type: ignore[arg-type]
+            self.bank, SETTINGS, self.nodes, self.takes, self.shelf,  # type: ignore[arg-type]
             remaining=lambda: LIFE, alert=self.alerts.append, clock=lambda: self.now, sleep=lambda seconds: None,
-            new_id=lambda: f"t{next(self.ids)}",
+            new_id=lambda: f"t{next(self.ids)}", chance=lambda: 0.0,
         )  # fmt: skip
 
     def _follow(self, which: int) -> None:
@@ -239,18 +293,26 @@ class Protocol(RuleBasedStateMachine):
         if not takes:
             return
         before = sum(self.bank.posts.values())
-        with suppress(TransientError):
+        with suppress(Death, TransientError):
             self._buyer().follow(takes[which % len(takes)].id)
         assert sum(self.bank.posts.values()) == before
 
     # What can happen
 
-    @rule(which=st.integers(0, 99), knows=st.booleans(), meanwhile=st.sampled_from(["nothing", "time", "edit"]))
-    def hint(self, which: int, knows: bool, meanwhile: str) -> None:
-        self.bank.knows = knows
+    @rule(
+        which=st.integers(0, 99),
+        knows=st.booleans(),
+        meanwhile=st.sampled_from(["nothing", "time", "edit", "takeover", "rival"]),
+        dies=st.sampled_from(DEATHS),
+    )
+    def hint(self, which: int, knows: bool, meanwhile: str, dies: str) -> None:
+        self.bank.knows, self.bank.dies = knows, dies
         self.bank.meanwhile = self._interrupt(meanwhile, self._claim_of(which))
         self._follow(which)
-        self.bank.meanwhile = lambda: None
+        self._calm()
+
+    def _calm(self) -> None:
+        self.bank.meanwhile, self.bank.dies = lambda: None, "never"
 
     @rule(
         name=st.sampled_from(NODES),
@@ -296,9 +358,15 @@ class Protocol(RuleBasedStateMachine):
         self.bank.answer = answer
         self._act(Buyer.submit, which, meanwhile, told)
 
-    @rule(which=st.integers(0, 99), knows=st.booleans(), meanwhile=st.sampled_from(MEANWHILE), told=st.booleans())
-    def check(self, which: int, knows: bool, meanwhile: str, told: bool) -> None:
-        self.bank.knows = knows
+    @rule(
+        which=st.integers(0, 99),
+        knows=st.booleans(),
+        meanwhile=st.sampled_from(MEANWHILE),
+        told=st.booleans(),
+        dies=st.sampled_from(DEATHS),
+    )
+    def check(self, which: int, knows: bool, meanwhile: str, told: bool, dies: str = "never") -> None:
+        self.bank.knows, self.bank.dies = knows, dies
         self._act(Buyer.check, which, meanwhile, told)
 
     @precondition(lambda self: any(job.state == "running" for job in self.bank.jobs.values()))
@@ -316,8 +384,7 @@ class Protocol(RuleBasedStateMachine):
     def edit(self, name: str, version: int) -> None:
         """`a` and `b` of one version want the same result; going back to an earlier version is an edit, too."""
         self.nodes.reset("lesson", name)
-        speed = (1.5 if name == "c" else 1.0) + version * 0.01
-        self.nodes.save_structure(replace(voice(name), config={"provider": "obedient", "speed": speed}))
+        self.nodes.save_structure(replace(voice(name), config=config_of(name, version)))
 
     def takeover(self, name: str) -> None:
         found = self.nodes.node("lesson", name)
@@ -326,17 +393,23 @@ class Protocol(RuleBasedStateMachine):
             assert fresh is not None
             self.claims.append(fresh)
 
-    def retry(self, name: str, asked: Any) -> None:
+    def _takes_of(self, name: str) -> list[Take]:
+        """The takes that a node wants, whether it shows them or not."""
         found = self.nodes.node("lesson", name)
         assert found is not None
-        takes = self.asking.takes_of(found)
+        config = self.bank.effective_config(found.type, found.config)
+        request = GenerationRequest(found.type, config, {"script": (InputContent("text", SCRIPT_HASH),)})
+        ids = [part.take_id for part in parts_of(request, self.bank, SETTINGS)]
+        return [take for take in map(self.takes.get, dict.fromkeys(ids)) if take]
+
+    def retry(self, name: str, asked: Any) -> None:
         self.now += 1
         try:
             self.asking.retry("lesson", name, asked)
         except (RequestError, MayHaveBeenPaid):
             return
         if asked == "retry":  # by name: the person accepts to pay again for a job that failed
-            self.paid_by_choice.update(take.id for take in takes if take.state == TakeState.FAILED)
+            self.paid_by_choice.update(take.id for take in self._takes_of(name) if take.state == TakeState.FAILED)
 
     def owner_wants(self, desired: Desired) -> None:
         self.nodes.set_desired("lesson", desired)
@@ -344,8 +417,8 @@ class Protocol(RuleBasedStateMachine):
     def resolve(self, name: str, resolution: Any) -> None:
         found = self.nodes.node("lesson", name)
         assert found is not None
-        takes = self.asking.takes_of(found)
-        own = [job for job, entry in self.bank.jobs.items() if takes and entry.attempt == takes[0].attempt]
+        undecided = [take for take in self.asking.takes_of(found) if take.state in UNDECIDED]
+        own = [job for job, entry in self.bank.jobs.items() if undecided and entry.attempt == undecided[0].attempt]
         if resolution == "adopt" and not own:
             return  # a person adopts what the provider shows
         try:
@@ -353,7 +426,7 @@ class Protocol(RuleBasedStateMachine):
         except RequestError:
             return
         if resolution == "pay-again":
-            self.paid_by_choice.update(take.id for take in takes)
+            self.paid_by_choice[undecided[0].id] += 1
 
     @rule(
         kind=st.sampled_from(["claim", "edit", "takeover", "retry", "resolve", "cancel", "want", "time"]),
@@ -457,15 +530,50 @@ class Protocol(RuleBasedStateMachine):
 
     @invariant()
     def a_completed_node_holds_a_result_that_was_made(self) -> None:
-        made_here = {take.made.s3_key for take in self._all_takes() if take.made}
         for name in NODES:
             found = self.nodes.node("lesson", name)
             assert found is not None
             assert (found.status == NodeStatus.COMPLETED) == (found.output is not None)
-            assert found.output is None or found.output.s3_key in made_here
+            if found.output:
+                ids = found.metadata["takes"]
+                made_here = [take.made.s3_key for take in map(self.takes.get, ids) if take and take.made]
+                held = self.bank.joined.get(found.output.s3_key, [found.output.s3_key])
+                assert held == made_here
+                assert len(held) == len(ids) == (2 if name == "c" else 1)
+
+    def teardown(self) -> None:
+        """Whatever happened before: no node stays in progress, and nothing that is paid for stays forgotten."""
+        if not hasattr(self, "bank"):
+            return
+        self._calm()
+        self.owner_wants(Desired.RUN)
+        self.bank.answer, self.bank.knows = "accepted", True
+        for _ in range(8):
+            self.now += LIFE + 61
+            for job in self.bank.jobs.values():
+                job.state = "completed" if job.state in ("running", "unreachable") else job.state
+            for number, _ in enumerate(self._all_takes()):
+                self._follow(number)
+            for name in NODES:
+                self.claim(name)
+                found = self.nodes.node("lesson", name)
+                if found and found.process_uuid and found.status == NodeStatus.IN_PROGRESS:
+                    for step in (Buyer.check, Buyer.submit):
+                        self._invoke(step, Claim("lesson", name, found.process_uuid), told=True)
+        assert {self._status(name) for name in NODES} <= {NodeStatus.COMPLETED, NodeStatus.FAILED}
+        assert {take.state for take in self._all_takes()}.isdisjoint({TakeState.SUBMITTING, TakeState.SUBMITTED})
+        self.nobody_pays_twice_unless_a_person_said_so()
+        self.the_ledger_knows_what_the_provider_charges()
 
 
-Protocol.TestCase.settings = settings(
-    max_examples=70, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-)
+_COMMON: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+Protocol.TestCase.settings = settings(max_examples=70, stateful_step_count=40, **_COMMON)
 TestProtocol = Protocol.TestCase
+
+
+class Thorough(Protocol):
+    """The same, searched for longer: part of the fault campaign."""
+
+
+Thorough.TestCase.settings = settings(max_examples=1_500, stateful_step_count=60, **_COMMON)
+TestProtocolThoroughly = pytest.mark.slow(Thorough.TestCase)
