@@ -258,7 +258,7 @@ def _portrait(card: _Card, colours: _Colours) -> Image.Image:
         oval(0.127, 0.012, 0.018, 0.027, shade)
     oval(0, 0.0, 0.124, 0.148, skin)
     oval(0, -0.052, 0.13, 0.108, hair)
-    oval(0.012 if long_hair else 0, 0.022, 0.116, 0.121, skin)
+    oval(0, 0.022, 0.116, 0.121, skin)
     oval(0, 0.034, 0.119, 0.114, skin)
     dark = (44, 34, 40)
     for side in (-1, 1):

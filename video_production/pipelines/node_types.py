@@ -140,8 +140,14 @@ class TalkingHeadConfig(Config):
 
     provider: Literal["heygen"] = Field(description="Who makes it.")
     avatar_id: str = Field(min_length=1, description="The HeyGen avatar look. Never chosen for you.")
-    width: int | None = Field(default=None, ge=1, description="Pixels; goes together with `height`.")
+    width: int | None = Field(
+        default=None, ge=1, description="Pixels; goes together with `height`. 1280 × 720 when both are left out."
+    )
     height: int | None = Field(default=None, ge=1, description="Pixels; goes together with `width`.")
+    engine: limits.TalkingHeadEngine = Field(
+        default="avatar_iv",
+        description="What renders the avatar, at a price per second; the look must support it. HeyGen's default.",
+    )
     take: Roll = None
 
     def problems(self) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ __all__ = [
     "OutputFormat",
     "RunwayModel",
     "RunwayModelId",
+    "TalkingHeadEngine",
     "VeoModelId",
     "VoiceModel",
     "VoiceModelId",
@@ -125,5 +126,7 @@ ANIMATION_PROMPT_LIMIT = {"runway": 1_000}
 """The longest prompt in UTF-16 code units, where the provider states one."""
 
 TALKING_HEAD_RATIOS = {(16, 9): "16:9", (9, 16): "9:16", (4, 5): "4:5", (5, 4): "5:4", (1, 1): "1:1"}
+TalkingHeadEngine = Literal["avatar_iii", "avatar_iv", "avatar_v"]
+
 TALKING_HEAD_SIDES = (720, 1080, 2160)
 """The shorter side of HeyGen's resolutions 720p, 1080p and 4k, in pixels."""
