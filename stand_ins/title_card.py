@@ -21,18 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
-__all__ = ["DRAFT_COMMENT", "title_card"]
+from video_production.media.profile import SAMPLE_RATE, Picture, audio_encoder, muxer, video_encoder
 
-DRAFT_COMMENT = "DRAFT: contains the work of a draft provider"
-"""The comment in the file, by which a draft is known."""
+__all__ = ["title_card"]
 
 FONTS = Path(__file__).resolve().parents[1] / "video_production" / "pipelines" / "fonts"
 _WHITE = (255, 255, 255, 255)
 _SOFT = (255, 255, 255, 190)
 _FIELD = (64, 36)
 """The drifting colours are drawn this small, and enlarged by FFmpeg: they have no edges to lose."""
-_SAMPLE_RATE = 48_000
-_TIMESCALE = 120_000
 _DRIFT = 0.06
 """How far a backdrop moves during the film, as a part of its width."""
 
@@ -73,7 +70,7 @@ def title_card(
     label: str = "",
     backdrop: bytes | None = None,
 ) -> None:
-    """Write a card of `prompt` to `destination`: MP4, H.264 High and AAC as everything that this project encodes.
+    """Write a card of `prompt` to `destination`, MP4 in the project's own profile, marked as a draft.
 
     `size` is in pixels, even; `label` is a short line below the prompt; `audio` adds a soft chord; `backdrop` is a
     picture file (PNG, JPEG, WebP) that fills the frame behind the words. Raises ValueError for a backdrop that is no
@@ -94,7 +91,7 @@ def title_card(
         sound = []
         if audio:
             (folder / "chord").write_bytes(_chord(card))
-            sound = ["-f", "f32le", "-ar", str(_SAMPLE_RATE), "-ac", "2", "-i", str(folder / "chord")]
+            sound = ["-f", "f32le", "-ar", str(SAMPLE_RATE), "-ac", "2", "-i", str(folder / "chord")]
         _encode(card, [*picture, "-i", str(folder / "words.png"), *sound], content, destination, drifts=bool(backdrop))
 
 
@@ -264,8 +261,8 @@ def _backdrop_input(card: _Card, path: Path) -> list[str]:
 
 def _chord(card: _Card) -> bytes:
     """A soft open chord that swells and fades, as long as the picture: stereo, 32-bit floats."""
-    samples = round(card.duration * _SAMPLE_RATE)
-    time = np.arange(samples, dtype=np.float32) / _SAMPLE_RATE
+    samples = round(card.duration * SAMPLE_RATE)
+    time = np.arange(samples, dtype=np.float32) / SAMPLE_RATE
     root = 110.0 * 2 ** ((card.digest[1] % 7) / 12)
     sides = [np.zeros(samples, np.float32), np.zeros(samples, np.float32)]
     for place, ratio in enumerate((1.0, 1.5, 2.0, 2.5198, 3.0)):
@@ -295,14 +292,13 @@ def _encode(card: _Card, inputs: list[str], content: bytes, destination: Path, *
         f"[ground][words]overlay[worded];[worded][line]overlay=x='-W+W*t/{card.duration}':y=H-h,setsar=1,"
         "setparams=field_mode=prog:range=limited:color_primaries=bt709:color_trc=bt709:colorspace=bt709[v]"
     )
-    sound = ["-map", "2:a", *_SOUND] if "f32le" in inputs else []
+    sound = ["-map", "2:a", *audio_encoder()] if "f32le" in inputs else []
+    picture = video_encoder(Picture(card.width, card.height, card.fps))
     command = [
         *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-threads", "1", *inputs),
         *("-filter_complex_threads", "1", "-filter_complex", graph, "-map", "[v]", "-frames:v", str(card.frames)),
-        *("-r", str(card.fps), *_PICTURE, "-g", str(round(card.fps * 2)), "-threads", "1", *sound),
-        *("-map_metadata", "-1", "-metadata", f"comment={DRAFT_COMMENT}", "-fflags", "+bitexact"),
-        *("-movie_timescale", str(_TIMESCALE), "-video_track_timescale", str(_TIMESCALE)),
-        *("-movflags", "+faststart", "-f", "mp4", str(destination)),
+        *("-r", str(card.fps), *picture, "-threads", "1", *sound),
+        *(*muxer(card.fps, draft=True), str(destination)),
     ]
     finished = subprocess.run(command, input=content, capture_output=True, check=False)
     if finished.returncode != 0:
@@ -311,10 +307,3 @@ def _encode(card: _Card, inputs: list[str], content: bytes, destination: Path, *
 
 _BT709 = "scale=out_color_matrix=bt709:out_range=limited:flags=accurate_rnd+full_chroma_int,format=yuv420p"
 _BT709_ALPHA = _BT709.replace("yuv420p", "yuva420p")
-_PICTURE = (
-    *("-c:v", "libx264", "-profile:v", "high", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p"),
-    *("-x264-params", "stitchable=1:chromaloc=0", "-flags:v", "+bitexact"),
-    *("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv"),
-)
-"""The project's own profile: a film that is made with it can be joined to others without re-encoding."""
-_SOUND = ("-c:a", "aac", "-profile:a", "aac_low", "-b:a", "192k", "-ar", "48000", "-ac", "2", "-flags:a", "+bitexact")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stand_ins.title_card import DRAFT_COMMENT, title_card
+from stand_ins.title_card import title_card
 from tests.unit.media.clips import run_ffmpeg
 from video_production.media import profile
 from video_production.media.probe import probe
@@ -59,9 +59,8 @@ def test_it_joins_files_of_the_house_without_re_encoding(card: Path, tmp_path: P
 
 
 def test_it_is_marked_as_a_draft_in_file_and_picture(card: Path) -> None:
-    assert DRAFT_COMMENT == profile.DRAFT_COMMENT
     with av.open(str(card)) as film:
-        assert film.metadata["comment"] == DRAFT_COMMENT
+        assert film.metadata["comment"] == profile.DRAFT_COMMENT
     first, last = frames(card)[0], frames(card)[-1]
     for frame in (first, last):
         badge = frame[4:20, 280:316]
