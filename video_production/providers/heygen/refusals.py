@@ -26,7 +26,6 @@ _AVATAR = "Avatar '{avatar}' does not exist in this HeyGen account; choose anoth
 _ENGINE = "Avatar '{avatar}' can't be rendered like this ({said}); choose another engine or another avatarId."
 _ASSET = "HeyGen could not read a file that was sent to it ({said}); give the node another voiceover or background."
 _MODERATION = "HeyGen's moderation rejected the talking head ({said}); change what is said or shown."
-_CONFLICT = "HeyGen is still busy with a conflicting request ({said}); retry later."
 _PROGRESS = "HeyGen is still working on this very request; it is asked again by itself."
 _BUSY = (
     "HeyGen is making as many videos as the plan allows, or asks to be asked more slowly ({said}); this one is sent "
@@ -55,11 +54,10 @@ REFUSALS: Mapping[str, str] = {
     "resource_access_denied": "This HeyGen account may not use avatar '{avatar}' ({said}); choose another avatarId or "
     "have it shared with the account.",
     "not_found": _UNKNOWN,
-    "conflict": _CONFLICT,
     "payload_too_large": _LARGE,
     "rate_limit_exceeded": _BUSY,
 }
-"""By HeyGen's code. `request_in_progress` is left out: it refuses nothing, so it must not count as understood."""
+"""By HeyGen's code. Conflicts (409) are left out: they prove no refusal, so they must not count as understood."""
 BY_STATUS: Mapping[int, str] = {
     400: _INVALID,
     401: _KEY,

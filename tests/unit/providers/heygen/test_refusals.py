@@ -71,9 +71,9 @@ def test_moderation_is_recognised_by_its_words() -> None:
     assert (explanation.understood, "change what is said or shown" in explanation.message) == (True, True)
 
 
-def test_work_in_progress_is_no_refusal() -> None:
-    assert not explain(409, error("request_in_progress", "Still running."), SUBJECT).understood
-    assert explain(409, error("conflict"), SUBJECT).understood
+@pytest.mark.parametrize("code", ["request_in_progress", "conflict", ""])
+def test_a_conflict_is_no_refusal(code: str) -> None:
+    assert not explain(409, error(code, "Still running."), SUBJECT).understood
 
 
 @pytest.mark.parametrize(("status", "account"), [(401, True), (402, True), (403, True), (400, False), (404, False)])
