@@ -47,7 +47,7 @@ _OF_THE_ACCOUNT = frozenset({_LOGIN, _FORBIDDEN, _DISABLED, _BILLING, _PROJECT})
 _PROMPT = "Google's safety filters rejected the prompt or its picture ({said}); change them, nothing was made."
 _INVALID = "Vertex AI rejected the request as invalid ({said}); correct the node's config, its prompt or its picture."
 _BUCKET = (
-    "Vertex AI can't write to bucket '{bucket}' ({said}). Correct VEO3_BUCKET, or let Vertex AI's service agent write "
+    "Vertex AI can't write to bucket '{bucket}' ({said}). Correct VEO3_BUCKET, or give it the right to write "
     "there, and retry."
 )
 _MODEL = (
