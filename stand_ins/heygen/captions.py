@@ -51,7 +51,10 @@ def _ends(word: str, length: int) -> bool:
 
 
 def _line(words: Sequence[Word]) -> Line:
-    rows = textwrap.wrap(" ".join(word.text for word in words), WIDTH, break_long_words=False, break_on_hyphens=False)
+    """One caption; two rows are about as long as each other."""
+    text = " ".join(word.text for word in words)
+    width = WIDTH if len(text) <= WIDTH else max(len(text) // 2 + 4, *(len(word.text) for word in words))
+    rows = textwrap.wrap(text, min(width, WIDTH), break_long_words=False, break_on_hyphens=False)
     return Line(words[0].start, words[-1].end, "\n".join(rows))
 
 
