@@ -13,8 +13,8 @@ from typing import Any
 
 import click
 
-from video_production.cli import files, operations
-from video_production.cli.options import EITHER, PATH, as_document, environment, pipeline_id, prudent
+from video_production.cli import files, money, operations
+from video_production.cli.options import EITHER, PATH, as_document, environment, live, pipeline_id, prudent
 from video_production.cli.telling import FAILED, INTERRUPTED, INVALID, STOPPED, tell
 from video_production.cli.words import quoted
 from video_production.errors import RequestError, VideoProductionError
@@ -96,27 +96,49 @@ def cli(traceback: bool) -> None:
 @cli.command()
 @click.argument("document", type=PATH)
 @environment()
+@live()
 @click.option("--fresh", is_flag=True, help="Make every node again. What was paid for is kept and reused.")
+@click.option(
+    "--plan", metavar="HASH", default="", help="Do what this plan says, or nothing if anything has moved since."
+)
+@click.option(
+    "--budget", type=click.FloatRange(0), metavar="USD", help="What the pipeline may cost in all; buys no more."
+)
 @click.option("--yes", is_flag=True, help="Agree to what is bought from real providers; else one is asked.")
 @click.option("--no-download", is_flag=True, help="Leave the video on AWS; the last line is its s3:// URL.")
 @click.option("--json", "as_json", is_flag=True, help="Print every event as one line of JSON.")
-def produce(document: Path, environment: str | None, fresh: bool, yes: bool, no_download: bool, as_json: bool) -> int:
+def produce(
+    document: Path,
+    environment: str | None,
+    live: tuple[str, ...],
+    fresh: bool,
+    plan: str,
+    budget: float | None,
+    yes: bool,
+    no_download: bool,
+    as_json: bool,
+) -> int:
     """Make the video of DOCUMENT; the last line is its path.
 
     What is made already is reused; after an edit only what changed is made again. Ctrl-C is safe: the same command
     continues. The video lies in the folder `output` beside the document, its captions with it.
 
     With --environment the video is made on AWS and brought here when it is finished. Ctrl-C then only stops watching:
-    the run goes on until `cancel`. Where results of real providers would be bought, their price is shown first and
-    nothing starts before a yes.
+    the run goes on until `cancel`.
+
+    On this machine every provider is a draft that costs nothing, unless --live names it. Where results of real
+    providers would be bought, their price is shown first and nothing starts before a yes: at the question, with --yes,
+    or by naming the plan that `plan` showed. The budget counts all that was ever bought for the pipeline, drafts
+    apart; what would go beyond it is not sent, and the other nodes are finished.
     """
+    from video_production.cli.producing import Terms
     from video_production.cli.producing import produce as make
 
     if no_download and environment is None:
         raise RequestError("--no-download leaves a video on AWS; say where with --environment NAME.")
-    agree = prudent(yes=yes, as_json=as_json)
+    terms = Terms(live, plan, budget, prudent(yes=yes, as_json=as_json))
     return tell(
-        lambda: make(document, fresh=fresh, environment=environment, agree=agree, download=not no_download), as_json
+        lambda: make(document, fresh=fresh, environment=environment, terms=terms, download=not no_download), as_json
     )
 
 
@@ -211,8 +233,8 @@ def up() -> None:
 def invoke(role: str, environment: str | None, event_file: Any) -> int:
     """Run one function once with an event and print its answer.
 
-    ROLE is merger, audio_mixer, elevenlabs_submitter, elevenlabs_poller, scheduler, sweeper, webhook_receiver,
-    pipeline_starter or error_callback.
+    ROLE is merger, audio_mixer, scheduler, sweeper, webhook_receiver, pipeline_starter, error_callback, or a provider's
+    PROVIDER_submitter or PROVIDER_poller.
     """
     from video_production.cli.workspace import site
 
@@ -249,21 +271,31 @@ def _event(file: Any) -> str:
 @click.argument("document", metavar=EITHER)
 @click.argument("node")
 @environment()
+@live()
 @click.option("--yes", is_flag=True, help="Agree to what is bought from real providers; else one is asked.")
 @click.option("--no-download", is_flag=True, help="Leave the video on AWS; the last line is its s3:// URL.")
 @click.option("--json", "as_json", is_flag=True, help="Print every event as one line of JSON.")
-def retry(document: str, node: str, environment: str | None, yes: bool, no_download: bool, as_json: bool) -> int:
+def retry(
+    document: str,
+    node: str,
+    environment: str | None,
+    live: tuple[str, ...],
+    yes: bool,
+    no_download: bool,
+    as_json: bool,
+) -> int:
     """Make a failed NODE of DOCUMENT again.
 
     Then everything that waits for it is made. Where the provider may have charged for the failed try, this pays again;
     `produce` alone never does. A PIPELINE is known by its id where it was published, with --environment; without its
     document the video stays on AWS.
     """
+    from video_production.cli.producing import Terms
     from video_production.cli.producing import retry as make
 
     if no_download and environment is None:
         raise RequestError("--no-download leaves a video on AWS; say where with --environment NAME.")
-    agree = prudent(yes=yes, as_json=as_json)
+    terms = Terms(live, agree=prudent(yes=yes, as_json=as_json))
 
     def events() -> Any:
         name = pipeline_id(document)
@@ -272,7 +304,7 @@ def retry(document: str, node: str, environment: str | None, yes: bool, no_downl
         if not known and environment is None:
             raise RequestError(f"There is no document '{document}'; on this machine retry needs the document.")
         download = known and not no_download
-        return make(path, name, node, environment=environment, agree=agree, download=download)
+        return make(path, name, node, environment=environment, terms=terms, download=download)
 
     return tell(events, as_json)
 
@@ -338,5 +370,5 @@ def cancel(document: str, environment: str | None) -> None:
     click.echo(f"'{name}' is cancelled. {again} continues it.")
 
 
-for _command in (*files.COMMANDS, *operations.COMMANDS):
+for _command in (*money.COMMANDS, *files.COMMANDS, *operations.COMMANDS):
     cli.add_command(_command)

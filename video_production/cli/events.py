@@ -1,7 +1,8 @@
 """What `produce` and `retry` tell, as plain JSON objects: everything that a person sees is drawn from these.
 
 validated   the document is sound: pipeline, title, nodes (how many), where (environment; on AWS region and account)
-planned     on AWS alone: mode (draft, live), make (ids), buys (node, provider, quantity, unit, usd), unknown (ids)
+planned     where something may be bought, and with --plan (`plan_words.plan_event`): mode (draft, live), make (ids),
+            buys (node, provider, quantity, unit, usd, …), unknown (ids), plan (its hash), seconds, warnings
 publishing  on AWS alone: from here on something is written
 published   what an edit changed: new, changed, remade, reused, removed (ids)
 started     the run begins: every node with id, title, type, status
@@ -13,18 +14,17 @@ finished    the last one: status, output, videos, failed, blocked, cost, …
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from video_production.cli.delivery import Delivery
 from video_production.cli.place import Place
-from video_production.cli.spending import Estimate
 from video_production.nodes.model import Node, NodeStatus, Outcome, Pipeline
 from video_production.scheduling.publishing import Publication
 from video_production.takes.model import Take, TakeState
 
-__all__ = ["Event", "finished", "node_moved", "planned", "published", "started", "still", "validated"]
+__all__ = ["Event", "finished", "node_moved", "published", "started", "still", "validated"]
 
 Event = dict[str, Any]
 _UNDECIDED = (TakeState.UNKNOWN, TakeState.ABANDONED)
@@ -32,27 +32,12 @@ _UNDECIDED = (TakeState.UNKNOWN, TakeState.ABANDONED)
 
 def validated(pipeline: Pipeline, nodes: int, place: Place) -> Event:
     about = {"pipeline": pipeline.id, "title": pipeline.title, "nodes": nodes}
-    return {"event": "validated", **about, "where": place.to_dict(), "banner": place.banner}
-
-
-def planned(mode: str, make: Sequence[str], estimate: Estimate) -> Event:
-    """`make` are the nodes that will be made; in draft mode nothing is bought for them."""
     return {
-        "event": "planned",
-        "mode": mode,
-        "make": list(make),
-        "buys": [
-            {
-                "node": purchase.node,
-                "provider": purchase.provider,
-                "quantity": purchase.price.quantity,
-                "unit": purchase.price.unit,
-                "usd": round(purchase.price.usd, 6),
-            }
-            for purchase in estimate.purchases
-        ],
-        "unknown": list(estimate.unknown),
-        "usd": round(estimate.usd, 6),
+        "event": "validated",
+        **about,
+        "where": place.to_dict(),
+        "banner": place.banner,
+        "live": list(pipeline.live or ()),
     }
 
 

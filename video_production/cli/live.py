@@ -67,13 +67,16 @@ class Live:
 NO_LIVE = Live()
 
 
-def read_live(names: Iterable[str], variables: Mapping[str, str] | None = None) -> Live:
-    """The keys and settings of `names` from environment variables. Raises RequestError where one is missing."""
+def read_live(names: Iterable[str], variables: Mapping[str, str] | None = None, *, need_keys: bool = True) -> Live:
+    """The keys and settings of `names` from environment variables. Raises RequestError where one is missing.
+
+    Without `need_keys` no key is read: a plan asks nobody.
+    """
     given = os.environ if variables is None else variables
     keys: dict[str, str] = {}
     found: dict[str, str] = {}
     for name in dict.fromkeys(names):
-        keys[name] = _key(name, given)
+        keys[name] = _key(name, given) if need_keys else ""
         found |= _settings(name, given)
     return Live(keys, found)
 

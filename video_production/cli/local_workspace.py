@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local_cloud.functions import NAMES, machine_arn
+from local_cloud.functions import NAMES, Endpoints, functions, machine_arn
 from local_cloud.handle import CloudHandle, attach_or_start
 from local_cloud.journal import read_tables
+from local_cloud.s3.errors import S3Error
+from local_cloud.s3.store import DiskStore
 from local_cloud.state import StateFolder
+from video_production.cli.live import NO_LIVE, Live, read_prices
 from video_production.cli.place import ON_THIS_MACHINE, Place
 from video_production.cli.workspace import Entry, Workspace
-from video_production.errors import OperatorError, RequestError
+from video_production.errors import MediaError, OperatorError, RequestError
 from video_production.nodes.model import Node, Pipeline
 from video_production.nodes.table import NodeTable, read_items
+from video_production.nodes.tickets import queue_partition, read_queue
 from video_production.scheduling.asking import Asking
-from video_production.settings import LOCAL, LOCAL_BUCKET, FunctionSettings, ProviderSettings, local_home
-from video_production.storage import Storage
+from video_production.settings import LOCAL_BUCKET, FunctionSettings, local_home, submitter_of
+from video_production.storage import Storage, StoredObject
 from video_production.tables import decode
+from video_production.takes.ledger import TOTAL, Ledger, Totals, month_of, read_entry, read_totals
+from video_production.takes.ledger import Entry as LedgerEntry
 from video_production.takes.model import Take
 from video_production.takes.table import TAKE, TakeTable, read_take
 
@@ -33,10 +39,20 @@ _LOOK_EVERY = 0.2
 
 
 class LocalSite:
-    """The local cloud; it starts with the first who works with it and ends with the last."""
+    """The local cloud; it starts with the first who works with it and ends with the last.
+
+    With `live` it has to be one that uses just these providers for real; None takes whatever runs.
+    """
 
     place = ON_THIS_MACHINE
     bucket = LOCAL_BUCKET
+
+    def __init__(self, live: Live | None = None) -> None:
+        self._live = live
+
+    @property
+    def live(self) -> tuple[str, ...] | None:
+        return (self._live or NO_LIVE).names
 
     def snapshot(self) -> LocalSnapshot:
         return read_snapshot(HOME)
@@ -48,7 +64,8 @@ class LocalSite:
             ClientError,
         )  # takes a moment, and half of the commands do without
 
-        with attach_or_start(HOME, prewarm=prewarm) as cloud:
+        live = None if self._live is None else self._live.keys
+        with attach_or_start(HOME, live=live, prewarm=prewarm, variables=self._variables) as cloud:
             try:
                 yield _workspace(cloud)
             except (BotoCoreError, ClientError) as error:
@@ -63,10 +80,19 @@ class LocalSite:
         except ClientError:
             s3.create_bucket(Bucket=bucket)
 
-    def provider(self, name: str) -> ProviderSettings:
-        return FunctionSettings.from_environment({"JIKI_ENVIRONMENT": LOCAL, f"{name.upper()}_MODE": "draft"}).provider(
-            name
-        )
+    def reader(self) -> DiskReader:
+        return DiskReader(StateFolder(HOME).s3)
+
+    def settings(self, name: str) -> FunctionSettings:
+        live = frozenset((self._live or NO_LIVE).names)
+        table = functions(Endpoints("", ""), live, variables=self._variables)
+        return FunctionSettings.from_environment(table[submitter_of(name)].environment)
+
+    @property
+    def _variables(self) -> dict[str, str]:
+        """What the functions are told besides: settings of real providers, prices of one's own."""
+        own = read_prices()
+        return {**(self._live or NO_LIVE).variables, **({"PRICES": own} if own else {})}
 
     @contextmanager
     def log_client(self) -> Iterator[Any]:
@@ -87,6 +113,33 @@ class LocalSite:
         if not path.is_file():
             raise OperatorError(f"The file {path} is gone; run produce to make it again.")
         return str(path), ""
+
+
+class DiskReader:
+    """The local cloud's media, read from where they lie; nothing has to run for it."""
+
+    def __init__(self, root: Path) -> None:
+        self._store = DiskStore(root)
+
+    def read(self, bucket: str, key: str, limit: int = 1 << 20) -> bytes:
+        """The content of a small object. Raises MediaError."""
+        try:
+            with self._store.reading(bucket, key) as opened:
+                content = opened.file.read(limit + 1)
+        except S3Error as error:
+            raise MediaError(f"s3://{bucket}/{key} does not exist here. Run produce to make it again.") from error
+        if len(content) > limit:
+            raise MediaError(f"s3://{bucket}/{key} has more than {limit} bytes, which is too much here.")
+        return content
+
+    def head(self, bucket: str, key: str) -> StoredObject | None:
+        try:
+            info = self._store.head(bucket, key)
+        except S3Error:
+            return None
+        if info is None:
+            return None
+        return StoredObject(bucket, key, info.size, info.record.metadata.get("sha256", ""), info.etag)
 
 
 def _workspace(cloud: CloudHandle) -> Workspace:
@@ -142,8 +195,27 @@ class LocalSnapshot:
                 return read_take(item)
         return None
 
+    def totals(self, pipeline_id: str, mode: str) -> Totals:
+        key = Ledger.pipeline_key(pipeline_id, mode)
+        totals = [item for item in self.tables.get(NAMES.takes_table, ()) if item["take_id"] == key]
+        return read_totals(next((item for item in totals if item["record"] == TOTAL), None))
+
+    def purchases(self, pipeline_id: str) -> list[LedgerEntry]:
+        return [entry for entry in self._purchases() if entry.pipeline_id == pipeline_id]
+
+    def purchases_of_month(self, month: str) -> list[LedgerEntry]:
+        return [entry for entry in self._purchases() if month_of(entry.at) == month]
+
+    def _purchases(self) -> list[LedgerEntry]:
+        found = (read_entry(item) for item in self.tables.get(NAMES.takes_table, ()))
+        return sorted((entry for entry in found if entry), key=lambda entry: entry.at)
+
+    def queue(self, provider: str) -> Mapping[tuple[str, str], int]:
+        partition = queue_partition(provider)["value"]
+        return read_queue(item for item in self._nodes if item["pipeline_id"] == partition)
+
     def no_such_pipeline(self, pipeline_id: str) -> RequestError:
-        known = ", ".join(sorted({item["pipeline_id"] for item in self._nodes})) or "none yet"
+        known = ", ".join(entry.pipeline.id for entry in self.pipelines()) or "none yet"
         return RequestError(f"There is no pipeline '{pipeline_id}' here (known: {known}). Run `produce` first.")
 
     @property

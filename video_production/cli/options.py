@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 import click
 
 from video_production.errors import RequestError
-from video_production.settings import ENVIRONMENTS
+from video_production.settings import ENVIRONMENTS, PROVIDER_FACTS
 
-__all__ = ["EITHER", "PATH", "as_document", "document_id", "environment", "pipeline_id", "prudent"]
+__all__ = ["EITHER", "PATH", "as_document", "document_id", "environment", "live", "pipeline_id", "prudent"]
 
 PATH = click.Path(path_type=Path)
 EITHER = "DOCUMENT|PIPELINE"
+_BUYING = tuple(PROVIDER_FACTS)
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -24,6 +25,17 @@ def environment(
 ) -> Callable[[Command], Command]:
     """`--environment NAME`. There is no default from elsewhere: what costs money is always typed."""
     return click.option("--environment", type=click.Choice(ENVIRONMENTS), metavar="NAME", help=help_text)
+
+
+def live() -> Callable[[Command], Command]:
+    """`--live PROVIDER`, any number of times; nothing else makes a provider the real one on this machine."""
+    return click.option(
+        "--live",
+        type=click.Choice(_BUYING),
+        multiple=True,
+        metavar="PROVIDER",
+        help="Use this provider for real, with your key from the environment; may be repeated.",
+    )
 
 
 def document_id(path: Path) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from video_production.cli.delivery import deliver, delivered, prepare
-from video_production.cli.events import Event, finished, node_moved, planned, published, started, still, validated
-from video_production.cli.spending import Estimate, buying_nodes, estimate
+from video_production.cli.events import Event, finished, node_moved, published, started, still, validated
+from video_production.cli.live import refuse_placeholders
+from video_production.cli.plan_words import plan_event, plan_of_retry
+from video_production.cli.planning import make_plan, moved_since, upgrades
+from video_production.cli.spending import buying_nodes
 from video_production.cli.waiting import Places
 from video_production.cli.workspace import Site, Snapshot, Workspace, bucket_for, load_known, site, takes_of
 from video_production.errors import OperatorError, RequestError, TransientError
@@ -18,15 +22,29 @@ from video_production.nodes.model import Desired, Node, NodeStatus, Pipeline
 from video_production.pipelines.documents import PipelineDocument
 from video_production.pipelines.validation import load_valid_document, resolve
 from video_production.scheduling.publishing import Publication, compare
-from video_production.settings import ProviderSettings
+from video_production.settings import poller_of, submitter_of
 
-__all__ = ["follow", "produce", "retry", "wanted_pipeline"]
+__all__ = ["Terms", "follow", "produce", "real_providers", "retry", "wanted_pipeline"]
 
 _STILL_EVERY = 10.0
-_PREWARM = ("scheduler", "elevenlabs_submitter", "elevenlabs_poller", "audio_mixer", "merger")
 
 Agree = Callable[[Event], None]
 """Is shown a `planned` event that buys something. Raises RequestError unless a person agrees."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On what terms a run is asked for.
+
+    `live` names the providers that are to be the real ones on this machine, `plan` the plan that has been looked at,
+    `budget` what the pipeline may cost in US dollars instead of what its document says. `agree` asks before something
+    is bought.
+    """
+
+    live: tuple[str, ...] = ()
+    plan: str = ""
+    budget: float | None = None
+    agree: Agree | None = None
 
 
 def produce(
@@ -34,32 +52,43 @@ def produce(
     *,
     fresh: bool,
     environment: str | None = None,
-    agree: Agree | None = None,
+    terms: Terms | None = None,
     download: bool = True,
     clock: Callable[[], float] = time.time,
 ) -> Generator[Event]:
     """Make the video of a document. Raises DocumentError, RequestError, OperatorError before anything is made."""
+    terms = terms or Terms()
     document = load_valid_document(path)
     nodes = resolve(document, path.parent)
-    here = site(environment)
-    wanted = wanted_pipeline(document, bucket_for(document, here))
+    here = site(environment, terms.live)
+    wanted = wanted_pipeline(document, here, terms.budget)
     yield validated(wanted, len(nodes), here.place)
     before = here.snapshot()
-    if not fresh:
+    _, known = before.load(wanted.id)
+    also = upgrades(nodes, known, before, cache(here.settings))
+    if not fresh and not also and not terms.plan:
         unchanged = _finished_before(before, wanted, nodes, path, download)
         if unchanged:
             yield unchanged
             return
+    refuse_placeholders(nodes, real_providers(here, nodes), str(path))
+    planned = None
+    if terms.plan or terms.live or not here.place.local:
+        planned = make_plan(here, before, wanted, nodes, fresh=fresh)
+        if terms.plan:
+            moved_since(terms.plan, planned)
     if download:
         prepare(path.parent)
-    with here.open(prewarm=_PREWARM) as workspace:
+    if planned and here.place.local:  # a local cloud with real keys is not even started before a person has agreed
+        yield plan_event(planned)
+        _ask(plan_event(planned), terms)
+    with here.open(prewarm=_prewarm(nodes)) as workspace:
         here.make_ready(workspace, wanted.bucket)
-        if not here.place.local:
-            plan = _plan(here, workspace, before, wanted, nodes, fresh=fresh)
-            yield plan
-            _ask(plan, agree)
+        if planned and not here.place.local:
+            yield plan_event(planned)
+            _ask(plan_event(planned), terms)
             yield {"event": "publishing"}
-        publication = workspace.publisher.publish(nodes, wanted, fresh=fresh)
+        publication = workspace.publisher.publish(nodes, wanted, fresh=fresh, also=also)
         yield published(publication)
         reasons = _ask_again(workspace, wanted.id, publication)
         yield from follow(workspace, wanted.id, path, reasons, download=download, clock=clock)
@@ -71,28 +100,46 @@ def retry(
     node: str,
     *,
     environment: str | None = None,
-    agree: Agree | None = None,
+    terms: Terms | None = None,
     download: bool = True,
 ) -> Generator[Event]:
     """Make one failed node again, and what waits for it."""
-    here = site(environment)
+    terms = terms or Terms()
+    here = site(environment, terms.live)
     if download:
         prepare(path.parent)
+    found = here.snapshot()
+    event = None
+    if terms.live or not here.place.local:
+        pipeline, nodes = load_known(found, pipeline_id)
+        refuse_placeholders(nodes.values(), real_providers(here, nodes.values()), str(path))
+        yield validated(pipeline, len(nodes), here.place)
+        event = plan_of_retry(here, found, nodes, node)
+    _same_kind(found.load(pipeline_id)[0], here)
+    if event and here.place.local:
+        yield event
+        _ask(event, terms)
     with here.open() as workspace:
-        if not here.place.local:
-            pipeline, nodes = load_known(here.snapshot(), pipeline_id)
-            yield validated(pipeline, len(nodes), here.place)
-            here.make_ready(workspace, pipeline.bucket)
-            plan = _plan_of_retry(here, workspace, nodes, node)
-            yield plan
-            _ask(plan, agree)
+        if event and not here.place.local:
+            here.make_ready(workspace, load_known(found, pipeline_id)[0].bucket)
+            yield event
+            _ask(event, terms)
             yield {"event": "publishing"}
         workspace.asking.retry(pipeline_id, node)
         yield from follow(workspace, pipeline_id, path, download=download)
 
 
-def wanted_pipeline(document: PipelineDocument, bucket: str) -> Pipeline:
-    """The `#pipeline` item that a document asks for, without its state."""
+def _same_kind(pipeline: Pipeline | None, here: Site) -> None:
+    """A retry goes on as the run before it began: a real voice does not turn into a draft, nor the other way round."""
+    before = tuple((pipeline.live if pipeline else None) or ())
+    if pipeline is None or not here.place.local or sorted(before) == sorted(here.live or ()):
+        return
+    option = "".join(f" --live {name}" for name in before) or " no --live"
+    raise RequestError(f"The last run of '{pipeline.id}' was made with{option}; retry goes on like that.")
+
+
+def wanted_pipeline(document: PipelineDocument, here: Site, budget: float | None = None) -> Pipeline:
+    """The `#pipeline` item that a document asks for, without its state. `budget` counts instead of the document's."""
     return Pipeline(
         id=document.id,
         title=document.title,
@@ -100,8 +147,10 @@ def wanted_pipeline(document: PipelineDocument, bucket: str) -> Pipeline:
         desired=Desired.RUN,
         node_ids=(),
         final_node="",
-        bucket=bucket,
+        bucket=bucket_for(document, here),
         prefix=document.config.storage.prefix or "",
+        budget_usd=document.budget if budget is None else budget,
+        live=here.live,
     )
 
 
@@ -224,7 +273,7 @@ def _finished_before(
     """The last event of an earlier run, when the document is as it was and its video still lies there."""
     pipeline, known = before.load(wanted.id)
     publication = compare(nodes, wanted, pipeline, known)
-    if pipeline is None or not publication.nothing_to_do or pipeline.outcome is None:
+    if pipeline is None or not publication.nothing_to_make or pipeline.outcome is None:
         return None
     if pipeline.outcome.status != "completed":
         return None
@@ -239,45 +288,23 @@ def _finished_before(
 # Money: what will be bought is said before anything is written
 
 
-def _plan(
-    here: Site, workspace: Workspace, before: Snapshot, wanted: Pipeline, nodes: list[Node], *, fresh: bool
-) -> Event:
-    pipeline, known = before.load(wanted.id)
-    publication = compare(nodes, wanted, pipeline, known, fresh=fresh)
-    done = {id for id in publication.reused if known[id].status == NodeStatus.COMPLETED}
-    make = [node for node in nodes if node.type != "asset" and node.id not in done]
-    settings = cache(here.provider)
-    mode = _mode(make, settings)
-    bought = Estimate()
-    if mode == "live":
-        inputs = {node.id: node for node in nodes}
-        bought = estimate(make, inputs, before, workspace.storage, settings)
-    return planned(mode, [node.id for node in make], bought)
+def real_providers(here: Site, nodes: Iterable[Node]) -> list[str]:
+    """The providers of these nodes that are the real ones here."""
+    names = {str(node.provider) for node in buying_nodes(nodes)}
+    return sorted(name for name in names if here.settings(name).provider(name).mode == "live")
 
 
-def _plan_of_retry(here: Site, workspace: Workspace, nodes: dict[str, Node], node_id: str) -> Event:
-    asked = [node for node in nodes.values() if node.id == node_id]
-    waiting = [node for node in nodes.values() if node.type != "asset" and node.status == NodeStatus.PENDING]
-    make = [*asked, *waiting]
-    settings = cache(here.provider)
-    mode = _mode(make, settings)
-    bought = Estimate()
-    if mode == "live":
-        found = here.snapshot()
-        again = estimate(asked, nodes, found, workspace.storage, settings, asked="retry")
-        more = estimate(waiting, nodes, found, workspace.storage, settings)
-        bought = Estimate(again.purchases + more.purchases, again.unknown + more.unknown)
-    return planned(mode, [node.id for node in make], bought)
+def _ask(event: Event, terms: Terms) -> None:
+    """A plan that was named has been looked at."""
+    if terms.plan or not (event["buys"] or event["unknown"]):
+        return
+    if terms.agree is None:
+        raise OperatorError("This run would buy something, and nobody was asked.")
+    terms.agree(event)
 
 
-def _mode(make: list[Node], settings: Callable[[str], ProviderSettings]) -> str:
-    """`live` as soon as one provider of these nodes is real; empty where no provider makes any of them."""
-    modes = {settings(str(node.provider)).mode for node in buying_nodes(make)}
-    return "live" if "live" in modes else "draft" if modes else ""
-
-
-def _ask(plan: Event, agree: Agree | None) -> None:
-    if plan["buys"] or plan["unknown"]:
-        if agree is None:
-            raise OperatorError("This run would buy something, and nobody was asked.")
-        agree(plan)
+def _prewarm(nodes: Iterable[Node]) -> tuple[str, ...]:
+    """The functions that a run will need first."""
+    providers = dict.fromkeys(str(node.provider) for node in buying_nodes(nodes))
+    buying = [role for name in providers for role in (submitter_of(name), poller_of(name))]
+    return ("scheduler", *buying, "audio_mixer", "merger")

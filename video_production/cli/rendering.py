@@ -80,7 +80,7 @@ class PlainLines:
 
     def _node(self, event: Event) -> None:
         self._running.pop(event["id"], None)
-        if event["status"] == "in_progress" or event["queue"]:
+        if event["status"] == "in_progress" or event.get("queue"):
             self._running[event["id"]] = event
         elif event["status"] in ("completed", "failed") and not event["kept"]:
             self._say(node_row(event, self._columns))

@@ -51,7 +51,7 @@ def mark(event: Event) -> str:
 def doing(event: Event) -> str:
     """What a node is doing, or how it ended."""
     status = event["status"]
-    if status == "pending" and event["queue"]:
+    if status == "pending" and event.get("queue"):
         return f"waiting for {event['queue']['provider']}: {ordinal(event['queue']['place'])} in the queue"
     if status == "pending":
         return "waiting for its inputs"

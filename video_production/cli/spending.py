@@ -2,51 +2,82 @@
 
 from __future__ import annotations
 
+import tempfile
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
-from video_production.cli.workspace import Snapshot
-from video_production.errors import MediaError
+from video_production.cli.workspace import Reader, Snapshot
+from video_production.errors import MediaError, VideoProductionError
 from video_production.nodes.model import Node
-from video_production.providers.elevenlabs import ElevenLabs
 from video_production.providers.interface import GenerationProvider, GenerationRequest, InputContent, Price
-from video_production.providers.secrets import ApiKey
-from video_production.settings import ProviderSettings
+from video_production.providers.registry import provider_class
+from video_production.settings import FunctionSettings
 from video_production.storage import Storage, parse_s3_url
-from video_production.takes.fingerprint import take_id
 from video_production.takes.model import Take, TakeState
+from video_production.takes.wanted import parts_of, roll_of, settings_of
 
-__all__ = ["Estimate", "Purchase", "buying_nodes", "estimate"]
+__all__ = ["Appraisal", "Appraiser", "Asked", "Purchase", "Range", "buying_nodes"]
 
 Asked = Literal["run", "retry"]
 _GENERATES = "generate-"
+_SPEECH_RATES = (19.0, 11.0)
+"""Characters per second of speech, fast and slow: what lies between is a voice that reads a script aloud."""
+_WIDE_CHARACTER = 3.0
+"""A Chinese or Japanese character takes as long to say as so many Latin ones."""
+_SHORTEST_SPEECH = 1.0
+_UNMADE = "not made yet"
+_UNDER_WAY = (TakeState.SUBMITTING, TakeState.SUBMITTED)
+_UNDECIDED = (TakeState.UNKNOWN, TakeState.ABANDONED)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What something costs: between `low` and `high`, which are the same where it is known."""
+
+    low: Price
+    high: Price
+
+    @property
+    def exact(self) -> bool:
+        return self.low == self.high
 
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """One new result: what `node` would be the first to need."""
+    """One new result: what `node` would be the first to need. `take_id` is empty where its inputs are not made yet."""
 
     node: str
     provider: str
-    price: Price
+    price: Range
+    take_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """`unknown` are nodes that may buy something whose price only their inputs tell, which are not there yet."""
+class Appraisal:
+    """What making one node means. `purchases` are new, `made` is bought already, `under_way` was sent already.
 
+    `undecided` waits for a person's decision, `failed` for one who asks by name. `shared` will be bought for another
+    node of the run. `unknown` says why nothing can be said.
+    """
+
+    node: str
     purchases: tuple[Purchase, ...] = ()
-    unknown: tuple[str, ...] = ()
+    made: tuple[Take, ...] = ()
+    under_way: tuple[Take, ...] = ()
+    undecided: tuple[Take, ...] = ()
+    failed: tuple[Take, ...] = ()
+    shared: int = 0
+    parts: int = 1
+    unknown: str = ""
 
     @property
-    def usd(self) -> float:
-        return sum(purchase.price.usd for purchase in self.purchases)
-
-    @property
-    def nothing(self) -> bool:
-        return not self.purchases and not self.unknown
+    def bought(self) -> bool:
+        """Whether everything is there already."""
+        return len(self.made) == self.parts and not self.unknown
 
 
 def buying_nodes(nodes: Iterable[Node]) -> list[Node]:
@@ -54,46 +85,144 @@ def buying_nodes(nodes: Iterable[Node]) -> list[Node]:
     return [node for node in nodes if node.type.startswith(_GENERATES) and node.provider]
 
 
-def estimate(
-    candidates: Iterable[Node],
-    nodes: Mapping[str, Node],
-    found: Snapshot,
-    storage: Storage,
-    settings: Callable[[str], ProviderSettings],
-    *,
-    asked: Asked = "run",
-) -> Estimate:
-    """What making `candidates` buys. `nodes` holds their inputs, with an output or as assets.
+@dataclass
+class Appraiser:
+    """Says what nodes would buy. `nodes` holds them and their inputs, each with an output, as an asset, or unmade.
 
-    `asked` is how a person asks for them: by name (`retry`), or as part of a run, which buys nothing again that may
-    have been charged. What is bought, under way or undecided already is not bought by a run.
+    Two nodes that want the same are one purchase, the first one's.
     """
-    purchases: dict[str, Purchase] = {}
-    unknown: list[str] = []
-    for node in buying_nodes(candidates):
+
+    nodes: Mapping[str, Node]
+    found: Snapshot
+    reader: Reader
+    settings: Callable[[str], FunctionSettings]
+    promised: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._provider = cache(self._make_provider)
+
+    def appraise(self, node: Node, asked: Asked = "run") -> Appraisal:
+        """What making `node` buys.
+
+        `asked` is how a person asks for it: by name (`retry`), or as part of a run, which buys nothing again that may
+        have been charged. What is bought, under way or undecided already is not bought by a run.
+        """
         name = str(node.provider)
-        provider = _provider(name, storage)
-        request = _request(node, nodes, provider, storage)
-        if request is None:
-            unknown.append(node.id)
-            continue
-        how = settings(name)
-        identity = take_id(
-            request,
-            provider=name,
-            account=how.account,
-            mode=how.mode,
-            adapter_version=provider.adapter_version,
-            number=int(node.config.get("take", 1)),
+        provider = self._provider(name)
+        inputs = self._inputs(node)
+        if inputs is None:
+            return Appraisal(node.id, unknown="an input must be fetched first")
+        config = provider.effective_config(node.type, settings_of(node))
+        low, high = (GenerationRequest(node.type, config, bound) for bound in inputs)
+        if low != high or _unmade(low):
+            return self._estimate(node, name, provider, low, high)
+        try:
+            parts = parts_of(low, provider, self.settings(name).provider(name), roll_of(node))
+            takes = {part.take_id: self.found.take(part.take_id) for part in parts}
+            new, shared = [], 0
+            for part in parts:
+                if _buys(takes[part.take_id], asked):
+                    shared += part.take_id in self.promised
+                    if part.take_id not in self.promised:
+                        price = provider.price(part.request)
+                        new.append(Purchase(node.id, name, Range(price, price), part.take_id))
+                        self.promised.add(part.take_id)
+        except VideoProductionError as error:
+            return Appraisal(node.id, unknown=str(error))
+        there = [take for take in takes.values() if take]
+        return Appraisal(
+            node.id,
+            tuple(new),
+            made=tuple(take for take in there if take.state == TakeState.MADE),
+            under_way=tuple(take for take in there if take.state in _UNDER_WAY),
+            undecided=tuple(take for take in there if take.state in _UNDECIDED),
+            failed=tuple(take for take in there if take.state == TakeState.FAILED and not _buys(take, asked)),
+            shared=shared,
+            parts=len(parts),
         )
-        if identity not in purchases and _buys(found.take(identity), asked):
-            purchases[identity] = Purchase(node.id, name, provider.price(request))
-    return Estimate(tuple(purchases.values()), tuple(unknown))
 
+    def _estimate(
+        self, node: Node, name: str, provider: GenerationProvider, low: GenerationRequest, high: GenerationRequest
+    ) -> Appraisal:
+        try:
+            price = Range(provider.price(low), provider.price(high))
+        except VideoProductionError as error:
+            return Appraisal(node.id, unknown=str(error))
+        return Appraisal(node.id, (Purchase(node.id, name, price),))
 
-def _provider(name: str, storage: Storage) -> GenerationProvider:
-    """A provider module to ask for prices; it is given no key that works, so it can't buy."""
-    return {"elevenlabs": ElevenLabs}[name](ApiKey(""), storage)
+    def seconds(self, node: Node) -> tuple[float, float] | None:
+        """How long what `node` makes will be, at least and at most; None where nothing can be said."""
+        if node.output:
+            return None if node.output.duration is None else (node.output.duration, node.output.duration)
+        if node.type == "generate-voiceover":
+            scripts = [self.content(self.nodes[id]) for id in node.inputs.get("script", ())]
+            text = scripts[0].text if scripts and scripts[0] else None
+            return None if text is None else _speech(text, float(node.config.get("speed") or 1))
+        if node.type == "generate-animation":
+            return float(node.config["duration"]), float(node.config["duration"])
+        if node.type == "asset":
+            content = self.content(node)
+            return (content.duration, content.duration) if content and content.duration else None
+        known = [length for id in node.input_ids if (length := self.seconds(self.nodes[id]))]
+        if not known:
+            return None
+        if node.type == "merge-videos":
+            return sum(low for low, _ in known), sum(high for _, high in known)
+        return max(low for low, _ in known), max(high for _, high in known)
+
+    def _inputs(self, node: Node) -> tuple[dict[str, tuple[InputContent, ...]], ...] | None:
+        """The inputs of a request, at least and at most; the same where they are known. None where nothing is known."""
+        bounds: tuple[dict[str, tuple[InputContent, ...]], ...] = ({}, {})
+        for slot, ids in node.inputs.items():
+            contents = [self._bounds(self.nodes[id]) for id in ids]
+            known = [content for content in contents if content]
+            if len(known) < len(contents):
+                return None
+            for number, bound in enumerate(bounds):
+                bound[slot] = tuple(content[number] for content in known)
+        return bounds
+
+    def _bounds(self, node: Node) -> tuple[InputContent, InputContent] | None:
+        if node.output or node.type == "asset":
+            content = self.content(node)
+            return (content, content) if content else None
+        length = self.seconds(node)
+        if length is None:
+            return None
+        kind: Literal["audio", "video"] = "audio" if node.type == "generate-voiceover" else "video"
+        low, high = (InputContent(kind, _UNMADE, duration=seconds) for seconds in length)
+        return low, high
+
+    def content(self, node: Node) -> InputContent | None:
+        """An input as it will be once the node is written; None where that is not known yet."""
+        asset = node.asset or {}
+        if node.output and not asset.keys() & {"content", "path"}:
+            output = node.output
+            text = self.reader.read(output.bucket, output.s3_key) if output.type == "text" else None
+            return InputContent(output.type, output.sha256, _text(text), output.bucket, output.s3_key, output.duration)
+        if "content" in asset:
+            return InputContent(asset["type"], asset["sha256"], str(asset["content"]))
+        if "path" in asset:
+            text = Path(asset["path"]).read_bytes() if asset["type"] == "text" else None
+            return InputContent(asset["type"], asset["sha256"], _text(text), duration=_length(node))
+        source = str(asset.get("source", ""))
+        if not source.startswith("s3://"):
+            return None
+        place = parse_s3_url(source)
+        stored = self.reader.head(place.bucket, place.key)
+        if stored is None:
+            return None
+        text = self.reader.read(place.bucket, place.key) if asset["type"] == "text" else None
+        return InputContent(
+            asset["type"], stored.sha256 or stored.etag.strip('"'), _text(text), place.bucket, place.key
+        )
+
+    def _make_provider(self, name: str) -> GenerationProvider:
+        """A provider module to ask for prices; no secret is read for them."""
+        provider: GenerationProvider = provider_class(name).from_settings(
+            self.settings(name), cast(Storage, self.reader)
+        )
+        return provider
 
 
 def _buys(take: Take | None, asked: Asked) -> bool:
@@ -104,41 +233,33 @@ def _buys(take: Take | None, asked: Asked) -> bool:
     return False
 
 
-def _request(
-    node: Node, nodes: Mapping[str, Node], provider: GenerationProvider, storage: Storage
-) -> GenerationRequest | None:
-    """What would be asked of the provider; None while an input is still to be made."""
-    inputs: dict[str, tuple[InputContent, ...]] = {}
-    for slot, ids in node.inputs.items():
-        contents = [_content(nodes[node_id], storage) for node_id in ids]
-        known = tuple(content for content in contents if content)
-        if len(known) < len(contents):
-            return None
-        inputs[slot] = known
-    return GenerationRequest(node.type, provider.effective_config(node.type, node.config), inputs)
+def _unmade(request: GenerationRequest) -> bool:
+    return any(content.sha256 == _UNMADE for contents in request.inputs.values() for content in contents)
 
 
-def _content(node: Node, storage: Storage) -> InputContent | None:
-    """An input as it will be once the node is written; None where that is not known yet."""
-    if node.output:
-        output = node.output
-        text = storage.read(output.bucket, output.s3_key) if output.type == "text" else None
-        return InputContent(output.type, output.sha256, _text(text), output.bucket, output.s3_key)
+def _speech(text: str, speed: float) -> tuple[float, float]:
+    """How long a text takes to say, in seconds, at least and at most."""
+    spoken = " ".join(text.split())
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in spoken)
+    length = len(spoken) - wide + _WIDE_CHARACTER * wide
+    low, high = (max(_SHORTEST_SPEECH, length / rate / speed) for rate in _SPEECH_RATES)
+    return low, high
+
+
+def _length(node: Node) -> float | None:
+    """The length of a sound file beside the document, in seconds; None for others."""
     asset = node.asset or {}
-    if "content" in asset:
-        return InputContent(asset["type"], asset["sha256"], str(asset["content"]))
-    if "path" in asset:
-        content = Path(asset["path"]).read_bytes() if asset["type"] == "text" else None
-        return InputContent(asset["type"], asset["sha256"], _text(content))
-    source = str(asset.get("source", ""))
-    if not source.startswith("s3://"):
+    if asset.get("type") != "audio" or "path" not in asset:
         return None
-    place = parse_s3_url(source)
-    stored = storage.head(place.bucket, place.key)
-    if stored is None:
-        return None
-    text = storage.read(place.bucket, place.key) if asset["type"] == "text" else None
-    return InputContent(asset["type"], stored.sha256 or stored.etag.strip('"'), _text(text))
+    from video_production.providers.sound import finish_sound
+
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / "sound"
+        link.symlink_to(asset["path"])
+        try:
+            return finish_sound(link, "").duration
+        except (ValueError, OSError):
+            return None
 
 
 def _text(content: bytes | None) -> str | None:

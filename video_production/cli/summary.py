@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from video_production.cli.rows import Columns, joined, node_row
-from video_production.cli.words import count, listing, money, near, quoted
+from video_production.cli.words import between, count, listing, money, money_between, near, quoted
 from video_production.providers.prices import price_date
 from video_production.settings import LOCAL
 
@@ -25,7 +25,7 @@ _MODES = {
 def opening(event: Event) -> Iterator[str]:
     """What a `validated`, `planned`, `published`, `started` or `unreachable` event is worth saying."""
     if event["event"] == "validated":
-        yield _LOCALLY if event["where"]["environment"] == LOCAL else event["banner"]
+        yield _locally(event) if event["where"]["environment"] == LOCAL else event["banner"]
     elif event["event"] == "planned":
         yield from _plan(event)
     elif event["event"] == "unreachable":
@@ -45,11 +45,19 @@ def opening(event: Event) -> Iterator[str]:
             yield f" reused: {', '.join(kept)}"
 
 
+def _locally(event: Event) -> str:
+    if not event.get("live"):
+        return _LOCALLY
+    return f"LOCAL · {listing(event['live'])} for real, with your keys; every other provider is a draft"
+
+
 def _plan(event: Event) -> Iterator[str]:
     if event["mode"]:
         yield f" {_MODES[event['mode']]}"
     if event["make"]:
         yield f" to make: {listing(event['make'])}"
+    for warning in event.get("warnings", ()):
+        yield f" Mind: {warning}"
     if event["mode"] == "live":
         yield f" {bill(event)}"
 
@@ -58,12 +66,14 @@ def bill(event: Event) -> str:
     """What a `planned` event buys, in one line."""
     if not event["buys"] and not event["unknown"]:
         return "Nothing new is bought."
-    quantities: dict[tuple[str, str], float] = {}
-    for purchase in event["buys"]:
-        kind = (purchase["provider"], purchase["unit"])
-        quantities[kind] = quantities.get(kind, 0.0) + purchase["quantity"]
-    parts = [f"{quantity:,.0f} {unit} from {provider}" for (provider, unit), quantity in quantities.items()]
-    known = f"{listing(parts)}: about {money(event['usd'])} (prices of {price_date()})" if parts else ""
+    sums: dict[tuple[str, str], list[float]] = {}
+    for entry in event["buys"]:
+        both = sums.setdefault((entry["provider"], entry["unit"]), [0.0, 0.0])
+        both[0] += entry["quantity"]
+        both[1] += entry.get("quantity_high", entry["quantity"])
+    parts = [f"{between(*both)} {unit} from {provider}" for (provider, unit), both in sums.items()]
+    usd = money_between(event["usd"], event.get("usd_high", event["usd"]))
+    known = f"{listing(parts)}: about {usd} ({event['prices']})" if parts else ""
     if not event["unknown"]:
         return f"buys {known}"
     more = f"{listing(event['unknown'])}, at a price that is known only when the inputs are there"

@@ -7,7 +7,22 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["KINDS", "clock_time", "count", "elapsed", "file_size", "listing", "money", "near", "quoted", "visible"]
+from video_production.providers.prices import dollars
+
+__all__ = [
+    "KINDS",
+    "between",
+    "clock_time",
+    "count",
+    "elapsed",
+    "file_size",
+    "listing",
+    "money",
+    "money_between",
+    "near",
+    "quoted",
+    "visible",
+]
 
 KINDS = {
     "asset": "asset",
@@ -39,7 +54,21 @@ def clock_time(seconds: float) -> str:
 
 
 def money(usd: float) -> str:
-    return f"${usd:.2f}" if usd >= 0.005 or usd == 0 else f"${usd:.4f}"
+    return dollars(usd)
+
+
+def between(low: float, high: float) -> str:
+    """`755`, `12.5 to 18`: one place where a number is small."""
+    left, right = (
+        f"{value:,.0f}" if value >= 20 or value == round(value) else f"{value:,.1f}" for value in (low, high)
+    )
+    return left if left == right else f"{left} to {right}"
+
+
+def money_between(low: float, high: float) -> str:
+    """`$0.06`, or `$0.06 to $0.09`."""
+    left, right = money(low), money(high)
+    return left if left == right else f"{left} to {right}"
 
 
 def count(number: int, singular: str, plural: str | None = None) -> str:

@@ -6,7 +6,7 @@ A `Site` is looked at without changing anything (`snapshot`) and worked with (`o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -18,12 +18,14 @@ from video_production.nodes.table import NodeTable
 from video_production.pipelines.documents import PipelineDocument
 from video_production.scheduling.asking import Asking
 from video_production.scheduling.publishing import Publisher
-from video_production.settings import LOCAL_BUCKET, ProviderSettings
-from video_production.storage import Storage
+from video_production.settings import LOCAL_BUCKET, FunctionSettings
+from video_production.storage import Storage, StoredObject
+from video_production.takes.ledger import Entry as LedgerEntry
+from video_production.takes.ledger import Totals
 from video_production.takes.model import Take
 from video_production.takes.table import TakeTable
 
-__all__ = ["Entry", "Site", "Snapshot", "Workspace", "bucket_for", "load_known", "site", "takes_of"]
+__all__ = ["Entry", "Reader", "Site", "Snapshot", "Workspace", "bucket_for", "load_known", "site", "takes_of"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,14 @@ class Entry:
     at: float
 
 
+class Reader(Protocol):
+    """The media, to read: what `Storage` does, also where nothing runs."""
+
+    def read(self, bucket: str, key: str, limit: int = 1 << 20) -> bytes: ...
+
+    def head(self, bucket: str, key: str) -> StoredObject | None: ...
+
+
 class Snapshot(Protocol):
     """The tables, to read."""
 
@@ -72,6 +82,22 @@ class Snapshot(Protocol):
     def load(self, pipeline_id: str) -> tuple[Pipeline | None, dict[str, Node]]: ...
 
     def take(self, take_id: str) -> Take | None: ...
+
+    def totals(self, pipeline_id: str, mode: str) -> Totals:
+        """What a pipeline has spent and promised, for drafts or for real."""
+        ...
+
+    def purchases(self, pipeline_id: str) -> list[LedgerEntry]:
+        """Every paid request of a pipeline, drafts too, oldest first."""
+        ...
+
+    def purchases_of_month(self, month: str) -> list[LedgerEntry]:
+        """Every paid request of all pipelines that was sent in a month (`2026-11`, UTC), drafts too, oldest first."""
+        ...
+
+    def queue(self, provider: str) -> Mapping[tuple[str, str], int]:
+        """Who waits for a provider: (pipeline, node) → its place, from 1."""
+        ...
 
     def no_such_pipeline(self, pipeline_id: str) -> RequestError:
         """What to say where there is no such pipeline."""
@@ -87,6 +113,11 @@ class Site(Protocol):
     @property
     def bucket(self) -> str: ...
 
+    @property
+    def live(self) -> tuple[str, ...] | None:
+        """The providers that a pipeline may use for real; None where the environment's settings alone say it."""
+        ...
+
     def snapshot(self) -> Snapshot: ...
 
     def open(self, *, prewarm: tuple[str, ...] = ()) -> AbstractContextManager[Workspace]: ...
@@ -95,8 +126,12 @@ class Site(Protocol):
         """Make sure, before anything is written, that things can be made here and media can go to `bucket`."""
         ...
 
-    def provider(self, name: str) -> ProviderSettings:
-        """How this environment talks to a provider: live or draft, and on which account."""
+    def reader(self) -> Reader:
+        """The media, to read; nothing is started for it."""
+        ...
+
+    def settings(self, name: str) -> FunctionSettings:
+        """The settings of the function that sends a provider's requests: live or draft, its account, its prices."""
         ...
 
     def log_client(self) -> AbstractContextManager[Any]:
@@ -112,12 +147,21 @@ class Site(Protocol):
         ...
 
 
-def site(environment: str | None) -> Site:
-    """The place that `--environment` names; this machine without one. AWS is asked at once whether it is there."""
+def site(environment: str | None, live: Sequence[str] | None = None, *, need_keys: bool = True) -> Site:
+    """The place that `--environment` names; this machine without one. AWS is asked at once whether it is there.
+
+    `live` names the providers that are to be the real ones on this machine; None where that does not matter. Raises
+    RequestError where their keys are missing, unless nobody is going to be asked (`need_keys`), and for `live` on AWS.
+    """
     if environment is None:
+        from video_production.cli.live import read_live
         from video_production.cli.local_workspace import LocalSite
 
-        return LocalSite()
+        return LocalSite(None if live is None else read_live(live, need_keys=need_keys))
+    if live:
+        raise RequestError(
+            "--live is for this machine; on AWS the environment's settings say which providers are real."
+        )
     from video_production.cli.aws.workspace import AwsSite
 
     return AwsSite.connect(environment)

@@ -32,9 +32,9 @@ def _differences(before: Node, wanted: Node) -> Iterator[str]:
 
 
 def through(node: Node, remade: Mapping[str, str]) -> tuple[str, ...]:
-    """Which inputs of a node cause it to be made again; `remade` maps ids to `changed`, `new` or `made again`."""
+    """Which inputs of a node cause it to be made again; `remade` maps ids to what happens."""
     inputs = list(dict.fromkeys(node.input_ids))
-    return tuple(f"{id} is {remade[id]}" for id in inputs if id in remade)
+    return tuple(f"{id} {remade[id]}" for id in inputs if id in remade)
 
 
 def _settings(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:

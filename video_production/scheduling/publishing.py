@@ -85,7 +85,9 @@ def compare(
         if node.id in changed:
             why = differences(before[node.id], node)
             return (*why, *([also[node.id]] if node.id in also else [])) or (elsewhere,)
-        words = {id: "new" if id in new else "changed" if id in changed else "made again" for id in redo | affected}
+        words = (
+            dict.fromkeys(affected, "is made again") | dict.fromkeys(changed, "changed") | dict.fromkeys(new, "is new")
+        )
         return through(node, words)
 
     def in_order(ids: Collection[str]) -> tuple[str, ...]:

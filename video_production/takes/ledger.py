@@ -27,6 +27,7 @@ from video_production.tables import ConditionFailed, Put, Update
 from video_production.takes.model import LedgerEvent, Take, TakeAttempt, TakeState
 
 __all__ = [
+    "TOTAL",
     "Balance",
     "Counted",
     "Entry",
@@ -39,7 +40,7 @@ __all__ = [
     "read_totals",
 ]
 
-_TOTAL = "total"
+TOTAL = "total"
 _ENTRY = "attempt#"
 _SUMS = ("reserved", "settled", "unknown", "committed")
 _QUANTITY = "quantity_"
@@ -276,8 +277,8 @@ class Ledger:
 
     def _total_keys(self, pipeline_id: str, mode: str, at: float) -> tuple[dict[str, str], dict[str, str]]:
         return (
-            {"take_id": self.pipeline_key(pipeline_id, mode), "record": _TOTAL},
-            {"take_id": self.month_key(month_of(at), mode), "record": _TOTAL},
+            {"take_id": self.pipeline_key(pipeline_id, mode), "record": TOTAL},
+            {"take_id": self.month_key(month_of(at), mode), "record": TOTAL},
         )
 
 

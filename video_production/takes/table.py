@@ -19,7 +19,16 @@ from video_production.nodes.table import PIPELINE_ITEM, Claim
 from video_production.providers.interface import Made, Price
 from video_production.settings import LEDGER_INDEX
 from video_production.tables import Check, ConditionFailed, Put, Table, Update, transact
-from video_production.takes.ledger import Counted, Entry, Ledger, Totals, read_entry, read_totals, refuse_for_budget
+from video_production.takes.ledger import (
+    TOTAL,
+    Counted,
+    Entry,
+    Ledger,
+    Totals,
+    read_entry,
+    read_totals,
+    refuse_for_budget,
+)
 from video_production.takes.model import LedgerEvent, Take, TakeAttempt, TakeState
 from video_production.takes.reading import made_item, read_take
 
@@ -88,11 +97,11 @@ class TakeTable:
 
     def totals(self, pipeline_id: str, mode: str) -> Totals:
         """What a pipeline has spent and promised."""
-        return read_totals(self.table.get({"take_id": self.money.pipeline_key(pipeline_id, mode), "record": "total"}))
+        return read_totals(self.table.get({"take_id": self.money.pipeline_key(pipeline_id, mode), "record": TOTAL}))
 
     def totals_of_month(self, month: str, mode: str) -> Totals:
         """What all pipelines together have spent and promised in a month."""
-        return read_totals(self.table.get({"take_id": self.money.month_key(month, mode), "record": "total"}))
+        return read_totals(self.table.get({"take_id": self.money.month_key(month, mode), "record": TOTAL}))
 
     # Row 3
 

@@ -120,6 +120,7 @@ def planned(**changes: Any) -> dict[str, Any]:
         "buys": [purchase],
         "unknown": [],
         "usd": 0.1,
+        "prices": "prices of 2026-10-03",
         **changes,
     }
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from video_production.cli.spending import Estimate, estimate
+from video_production.cli.spending import Appraisal, Appraiser, Asked, buying_nodes
 from video_production.nodes.model import Node, Output
 from video_production.providers.elevenlabs import ElevenLabs
 from video_production.providers.interface import GenerationRequest, InputContent, Price
 from video_production.providers.secrets import ApiKey
-from video_production.settings import FunctionSettings, ProviderSettings
+from video_production.settings import FunctionSettings
 from video_production.storage import Storage
 from video_production.takes.fingerprint import take_id
 from video_production.takes.model import Take, TakeAttempt, TakeState
@@ -23,8 +23,8 @@ SHA = hashlib.sha256(SCRIPT.encode()).hexdigest()
 CONFIG = {"provider": "elevenlabs", "voiceId": "JBFqnCBsd6RMkjVDRZzb", "modelId": "eleven_multilingual_v2"}
 
 
-def settings(name: str) -> ProviderSettings:
-    return FunctionSettings.from_environment({"JIKI_ENVIRONMENT": "production"}).provider(name)
+def settings(name: str) -> FunctionSettings:
+    return FunctionSettings.from_environment({"JIKI_ENVIRONMENT": "production"})
 
 
 class Found:
@@ -54,42 +54,91 @@ def voice(name: str = "voice") -> Node:
     return Node("lesson", name, "Voice", "generate-voiceover", {"script": ("script",)}, CONFIG)
 
 
-def bought(script: Node, found: Any, storage: Any = None, *voices: Node, **options: Any) -> Estimate:
+def bought(
+    script: Node, found: Any, storage: Any = None, *voices: Node, asked: Asked = "run", given: Any = settings
+) -> list[Appraisal]:
     nodes = {node.id: node for node in (script, *(voices or (voice(),)))}
-    return estimate(nodes.values(), nodes, found, storage, settings, **options)
+    appraiser = Appraiser(nodes, found, storage, given)
+    return [appraiser.appraise(node, asked) for node in buying_nodes(nodes.values())]
+
+
+def buys(appraisals: list[Appraisal]) -> int:
+    return sum(len(appraisal.purchases) for appraisal in appraisals)
 
 
 def test_characters_and_dollars_are_the_providers_own() -> None:
-    [purchase] = bought(asset(content=SCRIPT, sha256=SHA), Found()).purchases
-    assert (purchase.node, purchase.provider) == ("voice", "elevenlabs")
-    assert (purchase.price.quantity, purchase.price.unit) == (len(SCRIPT), "characters")
-    assert purchase.price.usd == pytest.approx(len(SCRIPT) * 0.08 / 1000)
+    [appraisal] = bought(asset(content=SCRIPT, sha256=SHA), Found())
+    [purchase] = appraisal.purchases
+    assert (purchase.node, purchase.provider, purchase.price.exact) == ("voice", "elevenlabs", True)
+    assert (purchase.price.low.quantity, purchase.price.low.unit) == (len(SCRIPT), "characters")
+    assert purchase.price.low.usd == pytest.approx(len(SCRIPT) * 0.08 / 1000)
 
 
-@pytest.mark.parametrize("state", [TakeState.MADE, TakeState.SUBMITTED, TakeState.SUBMITTING, TakeState.UNKNOWN])
-def test_what_is_bought_or_may_have_been_is_not_bought_again(state: TakeState) -> None:
-    assert bought(asset(content=SCRIPT, sha256=SHA), Found(state)).nothing
+def test_prices_are_those_that_are_set_in_the_environment() -> None:
+    prices = '{"providers": {"elevenlabs": {"models": {"eleven_multilingual_v2": 0.02}}}}'
+
+    def own(name: str) -> FunctionSettings:
+        return FunctionSettings.from_environment({"JIKI_ENVIRONMENT": "production", "PRICES": prices})
+
+    [appraisal] = bought(asset(content=SCRIPT, sha256=SHA), Found(), given=own)
+    assert appraisal.purchases[0].price.low.usd == pytest.approx(len(SCRIPT) * 0.02 / 1000)
+
+
+@pytest.mark.parametrize(
+    ("state", "field"),
+    [
+        (TakeState.MADE, "made"),
+        (TakeState.SUBMITTED, "under_way"),
+        (TakeState.SUBMITTING, "under_way"),
+        (TakeState.UNKNOWN, "undecided"),
+        (TakeState.ABANDONED, "undecided"),
+    ],
+)
+def test_what_is_bought_or_may_have_been_is_not_bought_again(state: TakeState, field: str) -> None:
+    [appraisal] = bought(asset(content=SCRIPT, sha256=SHA), Found(state))
+    assert not appraisal.purchases
+    assert len(getattr(appraisal, field)) == 1
+    assert appraisal.bought is (state == TakeState.MADE)
 
 
 @pytest.mark.parametrize("state", [TakeState.REFUSED, TakeState.RELEASED])
 def test_what_was_refused_or_is_to_be_paid_again_is_bought(state: TakeState) -> None:
-    assert len(bought(asset(content=SCRIPT, sha256=SHA), Found(state)).purchases) == 1
+    assert buys(bought(asset(content=SCRIPT, sha256=SHA), Found(state))) == 1
 
 
 @pytest.mark.parametrize(
-    ("charged", "asked", "buys"),
-    [(False, "run", True), (None, "run", False), (True, "run", False), (None, "retry", True), (True, "retry", True)],
+    ("charged", "asked", "expected"),
+    [(False, "run", 1), (None, "run", 0), (True, "run", 0), (None, "retry", 1), (True, "retry", 1)],
 )
 def test_a_failed_job_is_bought_again_by_a_run_only_if_it_cost_nothing(
-    charged: bool | None, asked: Any, buys: bool
+    charged: bool | None, asked: Any, expected: int
 ) -> None:
-    found = Found(TakeState.FAILED, charged=charged)
-    assert bool(bought(asset(content=SCRIPT, sha256=SHA), found, asked=asked).purchases) is buys
+    [appraisal] = bought(asset(content=SCRIPT, sha256=SHA), Found(TakeState.FAILED, charged=charged), asked=asked)
+    assert len(appraisal.purchases) == expected
+    assert len(appraisal.failed) == 1 - expected
 
 
 def test_two_nodes_that_say_the_same_are_one_purchase() -> None:
     script = asset(content=SCRIPT, sha256=SHA)
-    assert len(bought(script, Found(), None, voice("one"), voice("two")).purchases) == 1
+    first, second = bought(script, Found(), None, voice("one"), voice("two"))
+    assert (len(first.purchases), len(second.purchases), second.shared) == (1, 0, 1)
+
+
+def test_another_roll_is_another_purchase_of_the_same_request() -> None:
+    script = asset(content=SCRIPT, sha256=SHA)
+    again = replace(voice("again"), config={**CONFIG, "take": 2})
+    first = replace(voice("first"), config={**CONFIG, "take": 1})
+    made, new = bought(script, Found(TakeState.MADE), None, first, again)
+    assert made.bought, "roll 1 is what is made when nothing is said"
+    assert len(new.purchases) == 1
+
+
+def test_a_long_script_is_bought_in_parts() -> None:
+    text = " ".join(f"Sentence number {number} of this lesson is not like the others." for number in range(400))
+    sha = hashlib.sha256(text.encode()).hexdigest()
+    [appraisal] = bought(asset(content=text, sha256=sha), Found())
+    assert len(appraisal.purchases) == appraisal.parts > 1
+    assert sum(purchase.price.low.quantity for purchase in appraisal.purchases) == pytest.approx(len(text), rel=0.01)
 
 
 def test_the_same_script_is_the_same_purchase_wherever_it_lies(s3: Any, bucket: str, tmp_path: Any) -> None:
@@ -104,11 +153,50 @@ def test_the_same_script_is_the_same_purchase_wherever_it_lies(s3: Any, bucket: 
         "an asset that was uploaded before": replace(asset(source="script.txt", sha256=SHA), output=output),
     }
     for where, node in places.items():
-        assert bought(node, found, storage).nothing, where
+        assert [appraisal.bought for appraisal in bought(node, found, storage)] == [True], where
 
 
 def test_a_script_that_has_to_be_fetched_first_has_no_price_yet(s3: Any, bucket: str) -> None:
-    estimated = bought(asset(source="https://example.com/script.txt"), Found(), Storage(s3))
-    assert (estimated.purchases, estimated.unknown) == ((), ("voice",))
-    missing = bought(asset(source=f"s3://{bucket}/nothing.txt"), Found(), Storage(s3))
-    assert missing.unknown == ("voice",)
+    for source in ("https://example.com/script.txt", f"s3://{bucket}/nothing.txt"):
+        [appraisal] = bought(asset(source=source), Found(), Storage(s3))
+        assert appraisal.unknown
+        assert not appraisal.purchases
+
+
+# Inputs that are not made yet
+
+
+def head() -> Node:
+    config = {"provider": "heygen", "avatarId": "Anna_public_3"}
+    return Node("lesson", "head", "Head", "generate-talking-head", {"audio": ("voice",)}, config)
+
+
+def test_a_talking_head_of_a_voice_that_is_not_made_yet_costs_between_a_fast_and_a_slow_reading() -> None:
+    script = "Binary search looks at the middle of a sorted list. " * 20
+    made = asset(content=script, sha256=hashlib.sha256(script.encode()).hexdigest())
+    _, appraisal = bought(made, Found(), None, voice(), head())
+    [purchase] = appraisal.purchases
+    low, high = purchase.price.low, purchase.price.high
+    assert (low.unit, purchase.take_id) == ("seconds", "")
+    assert low.quantity < len(script) / 15 < high.quantity, "fifteen characters a second are the usual pace"
+    assert high.quantity < 2 * low.quantity
+    assert high.usd / high.quantity == pytest.approx(low.usd / low.quantity)
+
+
+def test_a_voice_that_is_made_has_one_price_for_its_talking_head() -> None:
+    output = Output("audio", "voice.mp3", 1000, "ab" * 32, "bucket", duration=42.5)
+    nodes = {"voice": replace(voice(), output=output), "head": head()}
+    [purchase] = Appraiser(nodes, Found(), None, settings).appraise(nodes["head"]).purchases  # type: ignore[arg-type]
+    assert (purchase.price.exact, purchase.price.low.quantity) == (True, 42.5)
+
+
+def test_what_lasts_is_added_up_along_the_graph() -> None:
+    nodes = {
+        "a": Node("lesson", "a", "A", "generate-animation", {}, {"provider": "runway", "duration": 5}),
+        "b": Node("lesson", "b", "B", "generate-animation", {}, {"provider": "veo3", "duration": 8}),
+        "mix": Node("lesson", "mix", "Mix", "mix-audio", {"video": ("a",), "audio": ("b",)}),
+        "film": Node("lesson", "film", "Film", "merge-videos", {"segments": ("a", "mix")}),
+    }
+    appraiser = Appraiser(nodes, Found(), None, settings)  # type: ignore[arg-type]
+    assert appraiser.seconds(nodes["mix"]) == (8, 8)
+    assert appraiser.seconds(nodes["film"]) == (13, 13)

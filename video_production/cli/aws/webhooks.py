@@ -27,7 +27,7 @@ def register(environment: str, provider: str) -> Iterator[str]:
     """Subscribe, store the secret, say so. Raises OperatorError, SecretMissing, ProviderUnreachable."""
     connection = connect(environment)
     yield connection.place.banner
-    settings = AwsSite(connection).provider(provider)
+    settings = AwsSite(connection).settings(provider).provider(provider)
     url = f"{connection.output('ApiUrl').rstrip('/')}/webhooks/{provider}"
     name = connection.names.webhook_secret(provider)
     client = connection.client("secretsmanager")

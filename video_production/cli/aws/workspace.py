@@ -18,9 +18,11 @@ from video_production.nodes.model import Node, Pipeline
 from video_production.nodes.reading import PIPELINE_ITEM, read_pipeline
 from video_production.nodes.table import ACTIVE_PIPELINE, NodeTable
 from video_production.scheduling.asking import Asking
-from video_production.settings import ACTIVE_INDEX, FunctionSettings, ProviderSettings
+from video_production.settings import ACTIVE_INDEX, FunctionSettings
 from video_production.storage import Storage
 from video_production.tables import decode
+from video_production.takes.ledger import Entry as LedgerEntry
+from video_production.takes.ledger import Totals
 from video_production.takes.model import Take
 from video_production.takes.table import TakeTable
 
@@ -49,6 +51,10 @@ class AwsSite:
     @property
     def bucket(self) -> str:
         return self.connection.output("BucketName")
+
+    @property
+    def live(self) -> tuple[str, ...] | None:
+        return None
 
     def snapshot(self) -> AwsSnapshot:
         return AwsSnapshot(self.connection)
@@ -89,13 +95,16 @@ class AwsSite:
                 "again."
             ) from error
 
-    def provider(self, name: str) -> ProviderSettings:
+    def reader(self) -> Storage:
+        return Storage(self.connection.client("s3"))
+
+    def settings(self, name: str) -> FunctionSettings:
         """As the provider's submitter is configured: what is paid for is decided there."""
         function = self.connection.names.function(f"{name}_submitter")
         with told():
             answer = self.connection.client("lambda").get_function_configuration(FunctionName=function)
         variables: Mapping[str, str] = answer.get("Environment", {}).get("Variables", {})
-        return FunctionSettings.from_environment(variables).provider(name)
+        return FunctionSettings.from_environment(variables)
 
     @contextmanager
     def log_client(self) -> Iterator[Any]:
@@ -156,6 +165,23 @@ class AwsSnapshot:
     def take(self, take_id: str) -> Take | None:
         with told():
             return self._takes.get(take_id)
+
+    def totals(self, pipeline_id: str, mode: str) -> Totals:
+        with told():
+            return self._takes.totals(pipeline_id, mode)
+
+    def purchases(self, pipeline_id: str) -> list[LedgerEntry]:
+        with told():
+            return self._takes.entries(pipeline_id)
+
+    def purchases_of_month(self, month: str) -> list[LedgerEntry]:
+        with told():
+            entries = [entry for mode in ("live", "draft") for entry in self._takes.entries_of_month(month, mode)]
+        return sorted(entries, key=lambda entry: entry.at)
+
+    def queue(self, provider: str) -> Mapping[tuple[str, str], int]:
+        with told():
+            return self._nodes.queue(provider)
 
     def no_such_pipeline(self, pipeline_id: str) -> RequestError:
         return RequestError(
