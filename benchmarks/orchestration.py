@@ -53,6 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.orchestration", description=__doc__)
     parser.add_argument("--pipelines", type=int, default=200)
     parser.add_argument("--job-seconds", type=float, default=20.0, help="how long a job of the stand-in lasts")
+    parser.add_argument("--layers", type=int, default=LAYERS, help="of the pipeline of nodes of 10 s, ten in each")
     parser.add_argument("--only", choices=("simulated", "jobs", "nodes"), help="one measurement alone")
     parser.add_argument("--write", action="store_true", help="keep the figures in docs/benchmarks.md")
     given = parser.parse_args()
@@ -62,7 +63,7 @@ def main() -> None:
     if given.only in (None, "jobs"):
         rows.append(real_jobs(given.pipelines, given.job_seconds))
     if given.only in (None, "nodes"):
-        rows.append(real_nodes())
+        rows.append(real_nodes(given.layers))
     load = [round(number, 1) for number in os.getloadavg()]
     results = {"rows": rows, "load": load, "assumed": {"call": CALL, "start": START, "message": MESSAGE}}
     print(page_section(results))
@@ -155,17 +156,17 @@ def real_jobs(pipelines: int, job_seconds: float) -> Row:
     return _real(what, makespan, bound, most, refused)
 
 
-def real_nodes() -> Row:
-    """One pipeline of 200 nodes, ten of which can be made at once, on the local cloud."""
+def real_nodes(layers: int) -> Row:
+    """One pipeline of layers of ten nodes, on the local cloud."""
     with tempfile.TemporaryDirectory() as folder:
         ours = checkout(Path(folder) / "checkout", NODE_SECONDS)
         variables = {"STALE_AFTER_SECONDS": "120"}
         prewarm = ("scheduler", "audio_mixer")
         with _cloud(Path(folder) / "cloud", variables, prewarm=prewarm, ours=ours) as cloud:
             _run(cloud, {"warm": wide("warm", 1, ROWS)})
-            makespan, outcomes = _run(cloud, {"wide": wide("wide")})
+            makespan, outcomes = _run(cloud, {"wide": wide("wide", layers)})
     _expect(outcomes == {"completed": 1}, f"ended: {outcomes}")
-    return _real(f"one pipeline of {LAYERS * ROWS} nodes of 10 s", makespan, LAYERS * NODE_SECONDS, 0, 0)
+    return _real(f"one pipeline of {layers * ROWS} nodes of 10 s", makespan, layers * NODE_SECONDS, 0, 0)
 
 
 def _real(what: str, makespan: float, bound: float, most: int, refused: int) -> Row:
