@@ -40,7 +40,7 @@ Speak = Callable[..., Output]
 def speak(elevenlabs: ElevenLabs, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Speak:
     """Produces the one voice of a lesson as its state machine does, with a model that speaks little at once."""
     short = models.SpeechModel(400, job=models.MODELS["eleven_multilingual_v2"].job)
-    monkeypatch.setitem(models.MODELS, "eleven_multilingual_v2", short)  # type: ignore[arg-type]
+    monkeypatch.setitem(models.MODELS, "eleven_multilingual_v2", short)
     monkeypatch.setattr(parts, "_SHORTEST_PART", 60)
     monkeypatch.setattr(parts, "LONGEST_PART", 220)
     client, names = MemoryDynamo(), count(1)
