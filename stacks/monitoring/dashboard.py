@@ -8,7 +8,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from stacks.monitoring.signals import DAY, FIVE_MINUTES, HOUR, Signals
-from video_production.settings import PROVIDER_FACTS, PROVIDERS, ROLES, ProviderFacts
+from video_production.settings import PROVIDER_FACTS, PROVIDERS, ROLES, ProviderFacts, poller_of, submitter_of
 
 __all__ = ["rows"]
 
@@ -24,6 +24,8 @@ _STATUS_COLORS = {
 
 def rows(signals: Signals, alarms: Sequence[cloudwatch.IAlarm], daily_spend_usd: float) -> list[Row]:
     """The widgets, row by row, 24 columns wide."""
+    of_providers = [role for name in PROVIDERS for role in (submitter_of(name), poller_of(name))]
+    own = [role for role in signals.functions if role not in of_providers]
     return [
         _is_it_well(signals, alarms),
         _pipelines(signals),
@@ -33,8 +35,11 @@ def rows(signals: Signals, alarms: Sequence[cloudwatch.IAlarm], daily_spend_usd:
         _heading("Media"),
         _media(signals),
         _heading("Functions"),
-        _calls(signals),
-        _limits(signals),
+        _calls(signals, own),
+        _limits(signals, own),
+        _heading("Functions of the providers"),
+        _calls(signals, of_providers, " of the providers"),
+        _limits(signals, of_providers, " of the providers"),
         _heading("Underneath"),
         _queues(signals),
         _services(signals),
@@ -161,29 +166,31 @@ def _media(signals: Signals) -> Row:
     ]
 
 
-def _calls(signals: Signals) -> Row:
-    functions = signals.functions.items()
+def _calls(signals: Signals, roles: Sequence[str], whose: str = "") -> Row:
+    functions = [(role, signals.functions[role]) for role in roles]
     return [
-        _lines("Invocations", [function.metric_invocations(label=role) for role, function in functions], "calls"),
-        _counts("Errors", [function.metric_errors(label=role) for role, function in functions], "calls"),
-        _counts("Throttles", [function.metric_throttles(label=role) for role, function in functions], "calls"),
+        _lines(
+            f"Invocations{whose}", [function.metric_invocations(label=role) for role, function in functions], "calls"
+        ),
+        _counts(f"Errors{whose}", [function.metric_errors(label=role) for role, function in functions], "calls"),
+        _counts(f"Throttles{whose}", [function.metric_throttles(label=role) for role, function in functions], "calls"),
     ]
 
 
-def _limits(signals: Signals) -> Row:
+def _limits(signals: Signals, roles: Sequence[str], whose: str = "") -> Row:
+    functions = [(role, signals.functions[role]) for role in roles]
     durations = [
         _of_limit(function.metric_duration(statistic="Maximum"), signals.timeout_seconds(role) * 1000, role)
-        for role, function in signals.functions.items()
+        for role, function in functions
     ]
-    memory = [_of_limit(signals.memory_used(role), signals.memory_size(role), role) for role in signals.functions]
+    memory = [_of_limit(signals.memory_used(role), signals.memory_size(role), role) for role in roles]
     concurrent = [
-        function.metric("ConcurrentExecutions", statistic="Maximum", label=role)
-        for role, function in signals.functions.items()
+        function.metric("ConcurrentExecutions", statistic="Maximum", label=role) for role, function in functions
     ]
     return [
-        _lines("Longest duration, in % of the time limit", durations, "%", alarm_at=80, top=100),
-        _lines("Most memory, in % of what there is", memory, "%", alarm_at=90, top=100),
-        _lines("Running at once", concurrent, "instances"),
+        _lines(f"Longest duration{whose}, in % of the time limit", durations, "%", alarm_at=80, top=100),
+        _lines(f"Most memory{whose}, in % of what there is", memory, "%", alarm_at=90, top=100),
+        _lines(f"Running at once{whose}", concurrent, "instances"),
     ]
 
 

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from stacks.settings import EnvironmentSettings, ProviderOptions, sections_in
 from tests.unit.docs.pages import table
-from video_production.settings import PROVIDERS
+from video_production.settings import PROVIDER_FACTS, Names, ProviderFacts
 
 ROLE = "FUNCTION"
 
@@ -21,6 +21,28 @@ def test_the_table_of_settings_is_complete_and_right() -> None:
     assert told == list(dict.fromkeys(rows(EnvironmentSettings)))
 
 
+def test_the_table_of_each_providers_settings_is_complete_and_right() -> None:
+    columns = " | ".join(f"`{name}`" for name in PROVIDER_FACTS)
+    told = table("deploy.md", f"| setting | {columns} | it may be | what it does |")
+    wanted = [
+        [name, *(usual(facts, name) for facts in PROVIDER_FACTS.values()), allowed(field)]
+        for name, field in ProviderOptions.model_fields.items()
+    ]
+    assert [list(row[: len(PROVIDER_FACTS) + 2]) for row in told] == wanted
+
+
+def usual(facts: ProviderFacts, name: str) -> str:
+    """What a provider's setting is where `cdk.json` says nothing."""
+    if name == "webhooks" and not facts.webhooks:
+        return "–"
+    if name in {option for each in PROVIDER_FACTS.values() for option in each.options} - set(facts.options):
+        return "–"
+    value = ProviderOptions.model_fields[name].default
+    if value is None:
+        value = getattr(ProviderOptions().of(facts, Names("development")), name.removesuffix("_seconds"))
+    return f"{value:g}" if isinstance(value, float) else json.dumps(value)
+
+
 def rows(section: type[BaseModel], above: str = "") -> Iterator[tuple[str, str, str]]:
     """Setting, default and allowed values of everything in a section; optional sections come after their own row."""
     for name, field in section.model_fields.items():
@@ -28,15 +50,14 @@ def rows(section: type[BaseModel], above: str = "") -> Iterator[tuple[str, str, 
         if key == "environment":
             continue
         if inner == [ProviderOptions]:
-            for provider in PROVIDERS:
-                yield from rows(ProviderOptions, f"{key}.{provider}.")
-        elif inner:
+            continue  # their own table, a column for each provider
+        if inner:
             if not field.is_required() and field.default is None:
                 yield key, default(field), allowed(field)
             for each in inner:
                 yield from rows(each, f"{key}.")
         else:
-            key += f".{ROLE}" if field.default == {} else ""
+            key += f".{ROLE}" if name in ("memory", "reserved_concurrency") else ""
             yield key, default(field), allowed(field)
 
 

@@ -125,15 +125,15 @@ def series_of(widget: Widget) -> list[Series]:
     seconds = _SECONDS[widget.start or "-P1D"]
     period = widget.period if widget.view == "timeSeries" else 3600
     return [
-        _series(line, label, seconds, line.period or period)
+        _series(line, label, seconds, line.period or period, widget.title)
         for line in widget.lines
         for label in (_VALUES[line.each] if line.each else (line.label,))
     ]
 
 
-def _series(line: Line, label: str, seconds: int, period: int) -> Series:
+def _series(line: Line, label: str, seconds: int, period: int, title: str) -> Series:
     sample = _SAMPLES.get(f"{line.metric} {label}") or _SAMPLES[line.metric]
-    chance = random.Random(sample.like or f"{line.metric} {label}")
+    chance = random.Random(f"{title} {sample.like or f'{line.metric} {label}'}")
     points = tuple(_points(sample, seconds // period, seconds, chance))
     counts = sample.shape in ("busy", "rare") and not line.metric.startswith("Swept")
     return Series(label, line.color, points, float(round(sum(points)) if counts else round(points[-1])))

@@ -159,7 +159,7 @@ def test_the_environments_are_those_of_the_settings() -> None:
         assert told["stack"][name] == Names(name).stack
         assert told["video bucket"][name] == settings["bucket"]["name"]
         assert told["log level"][name] == settings.get("log_level", "INFO")
-        assert told["alarm on what ElevenLabs takes in a day"][name] == f"${settings['daily_spend_alarm_usd']}"
+        assert told["alarm on what the providers take in a day"][name] == f"${settings['daily_spend_alarm_usd']}"
         kept = settings["tables"]["removal"] == "retain"
         assert told["tables when the stack is destroyed"][name].startswith("kept" if kept else "deleted")
 
