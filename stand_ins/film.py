@@ -20,11 +20,12 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from stand_ins.face import Card, Colours, Pixels, colours_of, mouth, portrait
 from video_production.media.profile import Picture, audio_encoder, muxer, video_encoder
 
-__all__ = ["RATE", "Line", "SoundUnreadable", "decode_sound", "talking_card"]
+__all__ = ["RATE", "SOUND_RATE", "Line", "SoundUnreadable", "decode_sound", "talking_card"]
 
 RATE = Fraction(30)
 """Frames per second; that of a held slide, so that drafts of both can be joined without re-encoding."""
@@ -37,9 +38,6 @@ _DRAWN = 15
 _BARS = 20
 """Bars of the waveform per second of sound."""
 _MOUTHS = 9
-_SMOOTH = 4
-"""Pictures are drawn this many times larger, then reduced: Pillow draws no smooth edges."""
-_Pixels = NDArray[np.uint8]
 
 
 class SoundUnreadable(ValueError):
@@ -53,46 +51,6 @@ class Line:
     start: float
     end: float
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Card:
-    width: int
-    height: int
-    name: str
-    digest: bytes
-
-    @property
-    def unit(self) -> int:
-        """The shorter side: what everything is measured by."""
-        return min(self.width, self.height)
-
-    def part(self, share: float) -> int:
-        """A share of the unit, even."""
-        return max(2, round(self.unit * share / 2) * 2)
-
-    @property
-    def centre(self) -> tuple[int, int]:
-        """The middle of the face."""
-        return self.width // 4 * 2, self.top + self.part(0.275)
-
-    @property
-    def top(self) -> int:
-        """Where the face and what belongs to it begin; captions need the lower edge."""
-        return round(self.height * 0.44 - self.unit * 0.40)
-
-    @property
-    def mouth(self) -> tuple[int, int, int, int]:
-        """Left, top, width, height of what is drawn anew for the mouth."""
-        x, y = self.centre
-        width, height = self.part(0.16), self.part(0.1)
-        return (x - width // 2) // 2 * 2, (y + self.part(0.046)) // 2 * 2, width, height
-
-    @property
-    def wave(self) -> tuple[int, int, int, int]:
-        """Left, top, width, height of the waveform."""
-        width, height = min(self.part(0.96), self.width // 2 * 2 - self.part(0.12)), self.part(0.1)
-        return (self.width - width) // 4 * 2, (self.top + self.part(0.575)) // 2 * 2, width, height
 
 
 def decode_sound(path: Path) -> NDArray[np.float32]:
@@ -124,7 +82,7 @@ def talking_card(
     SoundUnreadable, ValueError for a backdrop that is no picture, RuntimeError where FFmpeg fails.
     """
     samples = decode_sound(sound)
-    card = _Card(*size, name, hashlib.sha256(name.encode()).digest())
+    card = Card(*size, name, hashlib.sha256(name.encode()).digest())
     frames = max(1, -(-len(samples) * RATE.numerator // (SOUND_RATE * RATE.denominator)))
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="talking-card-") as folder:
@@ -140,51 +98,14 @@ def talking_card(
 # --- what stands still ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Colours:
-    """RGB. Chosen so that every combination goes together."""
-
-    sky: tuple[int, int, int]
-    ground: tuple[int, int, int]
-    halo: tuple[int, int, int]
-    skin: tuple[int, int, int]
-    hair: tuple[int, int, int]
-    shirt: tuple[int, int, int]
-    accent: tuple[int, int, int]
-
-
-_GROUNDS = (
-    ((26, 58, 92), (14, 30, 52), (58, 110, 150), (255, 196, 92)),
-    ((38, 74, 74), (16, 38, 42), (78, 140, 130), (255, 183, 120)),
-    ((66, 52, 98), (32, 24, 54), (122, 100, 166), (255, 205, 120)),
-    ((92, 54, 62), (48, 24, 34), (162, 102, 104), (255, 214, 130)),
-)
-_SKINS = ((255, 219, 190), (240, 196, 160), (214, 160, 120), (168, 116, 82), (122, 82, 58))
-_HAIRS = ((52, 38, 32), (92, 58, 38), (150, 92, 46), (206, 160, 88), (30, 30, 38), (120, 118, 122))
-_SHIRTS = ((232, 106, 88), (92, 160, 128), (86, 128, 196), (226, 168, 72), (150, 110, 180))
-
-
-def _colours(digest: bytes) -> _Colours:
-    sky, ground, halo, accent = _GROUNDS[digest[0] % len(_GROUNDS)]
-    return _Colours(
-        sky,
-        ground,
-        halo,
-        _SKINS[digest[1] % len(_SKINS)],
-        _HAIRS[digest[2] % len(_HAIRS)],
-        _SHIRTS[digest[3] % len(_SHIRTS)],
-        accent,
-    )
-
-
-def _still(card: _Card, backdrop: bytes | None) -> Image.Image:
-    colours = _colours(card.digest)
+def _still(card: Card, backdrop: bytes | None) -> Image.Image:
+    colours = colours_of(card.digest)
     image = _gradient(card, colours) if backdrop is None else _filled(card, backdrop)
     image = image.convert("RGBA")
     image.alpha_composite(_panel(card, shaded=backdrop is not None))
-    portrait = _portrait(card, colours)
+    face = portrait(card, colours)
     x, y = card.centre
-    image.alpha_composite(portrait, (x - portrait.width // 2, y - portrait.height // 2))
+    image.alpha_composite(face, (x - face.width // 2, y - face.height // 2))
     pen = ImageDraw.Draw(image)
     if card.name:
         left, top, width, height = card.wave
@@ -195,7 +116,7 @@ def _still(card: _Card, backdrop: bytes | None) -> Image.Image:
     return image.convert("RGB")
 
 
-def _gradient(card: _Card, colours: _Colours) -> Image.Image:
+def _gradient(card: Card, colours: Colours) -> Image.Image:
     """From the sky down to the ground, with a soft light behind the face."""
     across, down = np.meshgrid(np.arange(card.width), np.arange(card.height))
     x, y = card.centre
@@ -206,7 +127,7 @@ def _gradient(card: _Card, colours: _Colours) -> Image.Image:
     return Image.fromarray(field.astype(np.uint8))
 
 
-def _filled(card: _Card, content: bytes) -> Image.Image:
+def _filled(card: Card, content: bytes) -> Image.Image:
     try:
         picture = ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB")
     except (OSError, Image.DecompressionBombError) as error:
@@ -214,7 +135,7 @@ def _filled(card: _Card, content: bytes) -> Image.Image:
     return ImageOps.fit(picture, (card.width, card.height), Image.Resampling.LANCZOS)
 
 
-def _panel(card: _Card, *, shaded: bool) -> Image.Image:
+def _panel(card: Card, *, shaded: bool) -> Image.Image:
     """A soft dark pane behind the waveform and the name; without it a bright backdrop would swallow them."""
     pane = Image.new("RGBA", (card.width, card.height))
     left, top, width, height = card.wave
@@ -224,59 +145,7 @@ def _panel(card: _Card, *, shaded: bool) -> Image.Image:
     return pane
 
 
-def _portrait(card: _Card, colours: _Colours) -> Image.Image:
-    """Head and shoulders in a round frame, all but the mouth."""
-    size = card.part(0.5)
-    large = size * _SMOOTH
-    image = Image.new("RGBA", (large, large))
-    pen = ImageDraw.Draw(image)
-
-    def oval(x: float, y: float, width: float, height: float, fill: tuple[int, ...], **more: int) -> None:
-        """Centre and radii as shares of the unit, seen from the middle of the face."""
-        scale = card.unit * _SMOOTH
-        at = (large / 2 + x * scale, large / 2 + y * scale)
-        box = (at[0] - width * scale, at[1] - height * scale, at[0] + width * scale, at[1] + height * scale)
-        if more:
-            pen.arc(box, more["start"], more["end"], fill=fill, width=round(0.007 * scale))
-        else:
-            pen.ellipse(box, fill=fill)
-
-    disc = Image.new("L", (large, large))
-    ImageDraw.Draw(disc).ellipse((0, 0, large - 1, large - 1), fill=255)
-    pen.ellipse((0, 0, large, large), fill=(*_mixed(colours.halo, (255, 255, 255), 0.22), 255))
-    skin, hair, shade = colours.skin, colours.hair, _mixed(colours.skin, (90, 40, 30), 0.16)
-    long_hair = card.digest[4] % 2 == 0
-    if long_hair:
-        oval(0, 0.02, 0.152, 0.18, hair)
-        oval(-0.1, 0.12, 0.054, 0.085, hair)
-        oval(0.1, 0.12, 0.054, 0.085, hair)
-    oval(0, 0.3, 0.185, 0.125, colours.shirt)
-    oval(0, 0.158, 0.045, 0.062, shade)
-    oval(0, 0.186, 0.045, 0.022, shade)
-    if not long_hair:
-        oval(-0.127, 0.012, 0.018, 0.027, shade)
-        oval(0.127, 0.012, 0.018, 0.027, shade)
-    oval(0, 0.0, 0.124, 0.148, skin)
-    oval(0, -0.052, 0.13, 0.108, hair)
-    oval(0, 0.022, 0.116, 0.121, skin)
-    oval(0, 0.034, 0.119, 0.114, skin)
-    dark = (44, 34, 40)
-    for side in (-1, 1):
-        oval(side * 0.047, -0.004, 0.0145, 0.0185, dark)
-        oval(side * 0.047 + 0.0045, -0.0095, 0.0048, 0.0058, (255, 255, 255))
-        oval(side * 0.047, -0.032, 0.026, 0.018, _mixed(hair, dark, 0.25), start=205, end=335)
-        oval(side * 0.077, 0.042, 0.02, 0.013, _mixed(skin, (232, 110, 100), 0.32))
-    oval(0, 0.027, 0.011, 0.011, shade, start=20, end=160)
-    image.putalpha(Image.composite(image.getchannel("A"), Image.new("L", image.size), disc))
-    return image.resize((size, size), Image.Resampling.LANCZOS)
-
-
-def _mixed(first: tuple[int, ...], second: tuple[int, ...], share: float) -> tuple[int, int, int]:
-    red, green, blue = (round(a * (1 - share) + b * share) for a, b in zip(first, second, strict=True))
-    return red, green, blue
-
-
-def _badge(card: _Card, pen: ImageDraw.ImageDraw) -> None:
+def _badge(card: Card, pen: ImageDraw.ImageDraw) -> None:
     font = _font("Bold", card.unit * 0.026)
     inset, padding = round(card.unit * 0.035), round(card.unit * 0.012)
     right, width = card.width - inset, round(font.getlength("DRAFT"))
@@ -301,16 +170,16 @@ def _font(weight: str, size: float) -> ImageFont.FreeTypeFont:
 class _Moving:
     """The mouth and the waveform, one above the other, for each drawn frame."""
 
-    def __init__(self, card: _Card, still: _Pixels, samples: NDArray[np.float32]) -> None:
+    def __init__(self, card: Card, still: Pixels, samples: NDArray[np.float32]) -> None:
         self._card = card
         self._seconds = len(samples) / SOUND_RATE
         loudness = _loudness(samples, SOUND_RATE // _DRAWN)
         self._open = np.clip(_smoothed(loudness) * (_MOUTHS - 1), 0, _MOUTHS - 1).round().astype(int)
-        self._mouths = [_mouth(card, still, step / (_MOUTHS - 1)) for step in range(_MOUTHS)]
+        self._mouths = [mouth(card, still, step / (_MOUTHS - 1)) for step in range(_MOUTHS)]
         left, top, width, height = card.wave
         self._ground = still[top : top + height, left : left + width]
         self._step = card.part(0.011)
-        accent = _colours(card.digest).accent
+        accent = colours_of(card.digest).accent
         bars = _loudness(samples, SOUND_RATE // _BARS)
         self._masks = _wave_mask(bars, self._step, width, height)
         self._spoken = np.array(accent, np.float32)
@@ -370,38 +239,10 @@ def _wave_mask(bars: NDArray[np.float32], step: int, width: int, height: int) ->
     return strip
 
 
-def _mouth(card: _Card, still: _Pixels, openness: float) -> _Pixels:
-    """The picture of the mouth region with the mouth open that far, 0 to 1: a smile first, then an oval with teeth."""
-    left, top, width, height = card.mouth
-    ground = Image.fromarray(still[top : top + height, left : left + width])
-    large = ground.resize((width * _SMOOTH, height * _SMOOTH), Image.Resampling.BICUBIC)
-    pen = ImageDraw.Draw(large)
-    scale, middle = card.unit * _SMOOTH, width * _SMOOTH / 2
-    lip, inside = _mixed(_colours(card.digest).skin, (150, 40, 50), 0.62), (92, 28, 38)
-    y = 0.022 * scale
-    if openness == 0:
-        reach = 0.042 * scale
-        box = (middle - reach, y - reach * 1.1, middle + reach, y + reach * 0.75)
-        pen.arc(box, 25, 155, fill=lip, width=round(0.0085 * scale))
-        return np.asarray(large.resize((width, height), Image.Resampling.LANCZOS))
-    wide, tall = (0.046 - 0.010 * openness) * scale, (0.008 + 0.028 * openness) * scale
-    y += tall * 0.55
-    edge = 0.006 * scale
-    pen.ellipse((middle - wide - edge, y - tall - edge, middle + wide + edge, y + tall + edge), fill=lip)
-    shape = Image.new("L", large.size)
-    ImageDraw.Draw(shape).ellipse((middle - wide, y - tall, middle + wide, y + tall), fill=255)
-    hollow = Image.new("RGB", large.size, inside)
-    teeth = ImageDraw.Draw(hollow)
-    teeth.rectangle((middle - wide, y - tall, middle + wide, y - tall + tall * 0.55), fill=(250, 246, 240))
-    teeth.ellipse((middle - wide * 0.6, y + tall * 0.35, middle + wide * 0.6, y + tall * 1.7), fill=(206, 92, 98))
-    large.paste(hollow, mask=shape.filter(ImageFilter.GaussianBlur(_SMOOTH / 4)))
-    return np.asarray(large.resize((width, height), Image.Resampling.LANCZOS))
-
-
 # --- captions -------------------------------------------------------------------------------------------------------
 
 
-def _subtitles(card: _Card, lines: Sequence[Line]) -> str:
+def _subtitles(card: Card, lines: Sequence[Line]) -> str:
     """The captions as FFmpeg's libass draws them, on a dark pane along the lower edge."""
     size, margin = round(card.unit * 0.052), round(card.unit * 0.045)
     style = (
@@ -446,7 +287,7 @@ def _escaped(text: str) -> str:
 # --- the film -------------------------------------------------------------------------------------------------------
 
 
-def _encode(card: _Card, place: Path, sound: Path, destination: Path, frames: int, moving: _Moving) -> None:
+def _encode(card: Card, place: Path, sound: Path, destination: Path, frames: int, moving: _Moving) -> None:
     wave, mouth = card.wave, card.mouth
     width, height = moving.size
     graph = (
