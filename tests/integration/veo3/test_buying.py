@@ -258,7 +258,7 @@ def test_a_film_that_was_not_made_is_told_with_its_money(
         ({"api": False}, "Vertex AI API is not enabled"),
         ({"limit_usd": 0.0}, "no working billing account"),
         ({"permissions": ["storage"]}, "Give them the roles"),
-        ({"buckets": []}, "The specified bucket does not exist"),
+        ({"buckets": []}, "Correct VEO3_BUCKET"),
     ],
 )
 def test_a_project_that_lacks_something_fails_the_node_and_costs_nothing(

@@ -22,7 +22,6 @@ from video_production.errors import (
     ProviderJobFailed,
     ProviderRefused,
     ProviderUnreachable,
-    SecretMissing,
     TransientError,
     VideoProductionError,
 )
@@ -161,7 +160,7 @@ class Veo(OneRequest):
                 provider=self.name,
                 code="not_sent",
                 retry_after=_HICCUP_SECONDS if isinstance(error, TransientError) else None,
-                account=isinstance(error, SecretMissing),
+                account=isinstance(error, OperatorError),
             ) from error
         left = deadline - self._clock()
         if left < _LEAST_SECONDS:

@@ -30,6 +30,8 @@ __all__ = [
 
 FILTERED = "filtered"
 """Our code for what Google's safety filters rejected: the prompt, the picture or the film."""
+BUCKET = "bucket"
+"""Our code for a bucket that is not there: its status alone would mean the model."""
 
 _LOGIN = "Google refused the access token. Set the secret '{secret}' to valid credentials and retry."
 _FORBIDDEN = (
@@ -72,6 +74,7 @@ REFUSALS: Mapping[str, str] = {
     "BILLING_DISABLED": _BILLING,
     "CONSUMER_INVALID": _PROJECT,
     "NOT_FOUND": _MODEL,
+    BUCKET: _BUCKET,
     "RESOURCE_EXHAUSTED": _BUSY,
 }
 """Why a request is not accepted, by google.rpc's status or the reason in its details."""
@@ -84,7 +87,6 @@ BY_STATUS: Mapping[int, str] = {
     429: _BUSY,
 }
 _REASONS = frozenset({"SERVICE_DISABLED", "BILLING_DISABLED", "CONSUMER_INVALID"})
-_MAY_BE_FILTERED = frozenset({"INVALID_ARGUMENT", "FAILED_PRECONDITION", "PERMISSION_DENIED"})
 
 FAILURES: Mapping[str, str] = {
     FILTERED: _PROMPT,
@@ -116,7 +118,8 @@ NUMBERS: Mapping[int, str] = {
     13: "INTERNAL",
     14: "UNAVAILABLE",
 }
-_SAYS_FILTERED = re.compile(r"responsible ai|usage guidelines|safety|violat|support codes?", re.IGNORECASE)
+_SAYS_FILTERED = re.compile(r"responsible ai|usage guidelines|safety|our policies|support codes?", re.IGNORECASE)
+_SAYS_BUCKET = re.compile(r"\bbucket\b", re.IGNORECASE)
 _TOKEN_LIKE = re.compile(r"\bya29\.[\w.-]+|\beyJ[\w-]{4,}(?:\.[\w-]+)*")
 _LONGEST = 240
 
@@ -137,8 +140,10 @@ def explain(status: int, content: bytes, subject: Subject) -> Explanation:
     """What an error answer of Vertex AI means."""
     word, reason, said = _error(content)
     code = reason or word
-    if word in _MAY_BE_FILTERED and not reason and _SAYS_FILTERED.search(said):
+    if word == "INVALID_ARGUMENT" and _SAYS_FILTERED.search(said):
         code = FILTERED
+    elif word == "NOT_FOUND" and _SAYS_BUCKET.search(said):
+        code = BUCKET
     template = REFUSALS.get(code) or BY_STATUS.get(status)
     understood = template is not None and code in REFUSALS
     template = template or (_BROKEN if status >= 500 else "Vertex AI answered in an unexpected way ({said}).")
@@ -151,7 +156,7 @@ def failure_of(error: Mapping[str, Any], subject: Subject) -> tuple[str, str]:
     said = str(error.get("message") or "")
     number = error.get("code")
     code = NUMBERS.get(number, str(number)) if isinstance(number, int) else "UNKNOWN"
-    if code in _MAY_BE_FILTERED and _SAYS_FILTERED.search(said):
+    if code == "INVALID_ARGUMENT" and _SAYS_FILTERED.search(said):
         code = FILTERED
     template = FAILURES.get(code, "Vertex AI could not make the animation ({said}); retry.")
     sentence = _filled(template, _quotable(said, subject.token) or code, subject)

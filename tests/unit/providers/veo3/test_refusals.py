@@ -42,6 +42,8 @@ ROWS: list[tuple[int, bytes, str, str, bool]] = [
     (403, body(403, "PERMISSION_DENIED", reason="CONSUMER_INVALID"), "CONSUMER_INVALID", "Correct VEO3_PROJECT", True),
     (403, body(403, "PERMISSION_DENIED", reason="NEW"), "PERMISSION_DENIED", "forbids this to the credentials", True),
     (404, body(404, "NOT_FOUND", RETIRED), "NOT_FOUND", "or no longer has it (Publisher Model `veo-3.1", False),
+    (404, body(404, "NOT_FOUND", "No such bucket: b1."), "bucket", "can't write to bucket 'films' (No such", False),
+    (403, body(403, "PERMISSION_DENIED", "It violates a policy."), "PERMISSION_DENIED", "forbids this to", True),
     (404, b"<html>404</html>", "", "Vertex AI has no model 'veo-3.1-generate-001' in location 'us-central1'", False),
     (413, b"", "", "too large for Vertex AI (HTTP 413); give the node a smaller picture", False),
     (429, body(429, "RESOURCE_EXHAUSTED"), "RESOURCE_EXHAUSTED", "this one is sent again by itself", False),

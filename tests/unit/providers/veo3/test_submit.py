@@ -79,7 +79,7 @@ def test_a_picture_that_veo_does_not_take_is_refused_before_anything_is_sent(
     ("error", "retry_after", "account"),
     [
         (SecretMissing("no value"), None, True),
-        (OperatorError("bad key"), None, False),
+        (OperatorError("bad key"), None, True),
         (TransientError("no network"), 10.0, False),
     ],
 )
