@@ -2,7 +2,7 @@
 
 A friendly face whose mouth follows the voice, the voice's waveform running underneath, captions, a name, and a small
 badge that says DRAFT; the voice is the sound. Face and colours follow from the name, so an avatar always looks the
-same. Only the mouth and the waveform are drawn frame by frame, so ten minutes are made in about one.
+same. Only the mouth and the waveform are drawn frame by frame, so a card is made several times faster than it plays.
 """
 
 from __future__ import annotations
