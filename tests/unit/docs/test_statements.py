@@ -7,7 +7,7 @@ import json
 from local_cloud.functions import Endpoints, functions
 from stand_ins.faults import SORTS
 from tests.unit.docs.pages import CHECKOUT, table
-from video_production.providers.elevenlabs import requests
+from video_production.providers.elevenlabs.models import MODELS
 from video_production.providers.prices import PRICES
 from video_production.settings import FunctionSettings
 from video_production.takes.model import TakeState
@@ -30,7 +30,7 @@ def test_the_prices_are_those_of_the_price_list() -> None:
 def test_the_models_and_settings_of_the_job_are_those_of_the_code() -> None:
     rows = table("providers.md", "| `modelId` | settings that the job takes |")
     told = {model: frozenset(settings.split(", ")) for model, settings in rows}
-    assert told == requests._JOB_MODELS
+    assert told == {name: model.job for name, model in MODELS.items() if model.job is not None}
 
 
 def test_the_limits_are_the_defaults_of_the_settings() -> None:
