@@ -17,6 +17,7 @@ from tests.unit.graphs import node, text_output, write
 from tests.unit.scheduling.test_executions import event as ended_execution
 from tests.unit.webhooks.test_callbacks import Receiver
 from tests.unit.webhooks.test_unanswered import record
+from video_production.settings import PROVIDERS
 from video_production.tables import Put
 from video_production.webhooks import elevenlabs, heygen
 from video_production.webhooks.callbacks import SIGNATURE_HEADER, verify
@@ -82,7 +83,8 @@ def test_the_sweep_has_everything_looked_at(
     aws.takes.table.write(Put(table=aws.takes.name, item=job))
     report = Role(aws, "sweeper", monkeypatch)({})
     assert report == {"pipelines": 1, "jobs": 1, "complete": True}
-    assert aws.messages(aws.scheduling) == [{"pipeline_id": "lesson"}]
+    told = [{"pipeline_id": "lesson"}, *({"provider": name} for name in PROVIDERS)]
+    assert sorted(map(str, aws.messages(aws.scheduling))) == sorted(map(str, told))
     assert aws.messages(aws.jobs) == [{"take_id": "t1"}]
     assert counted(capsys) == {"SweptPipelines": 1, "SweptJobs": 1}
 

@@ -10,6 +10,7 @@ import pytest
 from tests.unit.graphs import write
 from tests.unit.takes.stage import LIFE, Stage, made, voice
 from video_production.errors import (
+    Cancelled,
     MayHaveBeenPaid,
     ProviderAmbiguous,
     ProviderJobFailed,
@@ -22,6 +23,7 @@ from video_production.nodes.model import Desired, NodeStatus
 from video_production.nodes.table import Claim
 from video_production.providers.interface import Attempt, Made, Progress, Submission, Unknown
 from video_production.settings import ProviderSettings
+from video_production.tables import Update
 from video_production.takes.buying import Buyer
 from video_production.takes.model import TakeState
 
@@ -108,6 +110,49 @@ def test_a_job_whose_request_was_not_kept_is_reported_and_left_to_its_node(stage
     assert stage.buyer().follow(take_id).state == "submitted"
     assert "only a node that wants the same can follow it" in stage.alerts[0]
     assert stage.provider.asked_for == []
+
+
+def test_a_job_of_a_cancelled_pipeline_is_stopped_by_the_sweep_although_no_node_waits(stage: Stage) -> None:
+    take_id = submitted(stage)
+    stage.nodes.reset("lesson", "voice")
+    stage.nodes.set_desired("lesson", Desired.CANCELLED)
+    stage.provider.cancels = True
+    followed = stage.buyer().follow(take_id)
+    assert (followed.state, followed.over) == ("failed", True)
+    assert stage.provider.asked_for == []
+
+
+def test_a_job_that_can_not_be_stopped_is_collected(stage: Stage) -> None:
+    take_id = submitted(stage)
+    stage.nodes.set_desired("lesson", Desired.CANCELLED)
+    stage.provider.progress = [Progress("running", "generating"), READY]
+    assert not stage.buyer().follow(take_id).over
+    assert stage.buyer().follow(take_id).made
+
+
+def test_the_node_of_a_job_that_the_sweep_stopped_reads_that_it_was_cancelled(stage: Stage) -> None:
+    take_id = submitted(stage)
+    stage.nodes.set_desired("lesson", Desired.CANCELLED)
+    stage.provider.cancels = True
+    stage.buyer().follow(take_id)
+    with pytest.raises(Cancelled, match="Cancelled at Obedient"):
+        stage.buyer().check(stage.claim_of_voice())
+
+
+def test_a_pipeline_that_shares_the_job_of_another_does_not_stop_it(stage: Stage) -> None:
+    submitted(stage)
+    take = stage.take()
+    stage.takes.table.write(
+        Update(
+            table=stage.takes.name,
+            key={"take_id": take.id, "record": "take"},
+            set={f"attempts.{take.attempt}.pipeline_id": "another"},
+        )
+    )
+    stage.nodes.set_desired("lesson", Desired.CANCELLED)
+    stage.provider.cancels = True
+    stage.provider.progress = [Progress("running", "generating")]
+    assert stage.buyer().check(stage.claim_of_voice()).status == "waiting"
 
 
 # What the job's end does
