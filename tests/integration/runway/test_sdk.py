@@ -171,13 +171,13 @@ class TestRefusals:
 def test_an_organisation_shows_its_limits_and_what_it_used(
     sdk: RunwayML, stand_in: RunningStandIn, charges: CHARGES
 ) -> None:
-    stand_in.change_plan(concurrency=3, daily=500)
+    stand_in.change_plan(concurrency=30, daily=500)
     stand_in.set_balance(10_000)
     before = sdk.organization.retrieve()
     task = sdk.text_to_video.create(model="gen4.5", prompt_text="Two.", ratio="1280:720", duration=2)
     account = sdk.organization.retrieve()
     assert account.credit_balance == before.credit_balance - 24  # what a task will cost is set aside
-    assert account.tier.models["gen4.5"].max_concurrent_generations == 3
+    assert account.tier.models["gen4.5"].max_concurrent_generations == 30
     assert account.tier.models["gen4.5"].max_daily_generations == 500
     made = account.usage.models["gen4.5"].daily_generations - before.usage.models["gen4.5"].daily_generations
     assert made == 1
