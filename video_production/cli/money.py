@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from video_production.cli.options import EITHER, PATH, document_id, environment, live, pipeline_id
+from video_production.cli.options import EITHER, PATH, environment, live, pipeline_id
 from video_production.errors import RequestError
 
 __all__ = ["COMMANDS"]
@@ -51,4 +51,41 @@ def plan(
         click.echo(line)
 
 
-COMMANDS = (plan,)
+@click.command()
+@click.argument("pipeline", metavar=f"[{EITHER}]", required=False)
+@click.option("--month", metavar="YYYY-MM", help="Everything that was sent in this month (UTC), by pipeline.")
+@environment("Look in this environment on AWS.")
+@click.option("--chart", type=PATH, metavar="FILE.svg", help="Also draw it into this file.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def cost(pipeline: str | None, month: str | None, environment: str | None, chart: Path | None, as_json: bool) -> None:
+    """Say what a pipeline has cost, or a month.
+
+    One line for each node (or pipeline) and provider: requests, what was paid for, and how much. What a provider says
+    that it charged counts, else the price list. "May be paid" is what is under way and what nobody knows about. Drafts
+    are listed apart: they cost nothing.
+    """
+    from video_production.cli.cost_chart import chart as drawn
+    from video_production.cli.costs import cost_lines, cost_object, costs_of_month, costs_of_pipeline, month_named
+    from video_production.cli.workspace import load_known, site
+
+    if (pipeline is None) == (month is None):
+        raise RequestError("Name either a pipeline or a --month.")
+    found = site(environment).snapshot()
+    if pipeline is not None:
+        known, _ = load_known(found, pipeline_id(pipeline))
+        costs = costs_of_pipeline(known.id, found.purchases(known.id))
+    else:
+        wanted = month_named(str(month))
+        costs = costs_of_month(wanted, found.purchases_of_month(wanted))
+    if chart:
+        chart.write_text(drawn(costs), encoding="utf-8")
+    if as_json:
+        click.echo(json.dumps(cost_object(found.place, costs), ensure_ascii=False, indent=2))
+        return
+    for line in cost_lines(found.place, costs):
+        click.echo(line)
+    if chart:
+        click.echo(str(chart))
+
+
+COMMANDS = (plan, cost)

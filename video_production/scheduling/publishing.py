@@ -85,9 +85,8 @@ def compare(
         if node.id in changed:
             why = differences(before[node.id], node)
             return (*why, *([also[node.id]] if node.id in also else [])) or (elsewhere,)
-        words = (
-            dict.fromkeys(affected, "is made again") | dict.fromkeys(changed, "changed") | dict.fromkeys(new, "is new")
-        )
+        words = dict.fromkeys(affected | changed, "is made again") | dict.fromkeys(new, "is new")
+        words |= {id: "changed" for id in changed if differences(before[id], structures[id])}
         return through(node, words)
 
     def in_order(ids: Collection[str]) -> tuple[str, ...]:
