@@ -160,9 +160,10 @@ def validate(document: Path) -> None:
 def status(pipeline: str | None, environment: str | None, as_json: bool) -> None:
     """Show how far a pipeline is.
 
-    Every node with its provider's id, its attempts and the provider's last answer. Nothing is started. Without an
-    argument, list the pipelines.
+    Every node with its provider's id, its attempts and the provider's last answer, and what all of it has cost so far.
+    Nothing is started. Without an argument, list the pipelines.
     """
+    from video_production.cli.costs import spent_lines, spent_object
     from video_production.cli.inspecting import overview, overview_lines, status_lines, status_object
     from video_production.cli.waiting import places_of
     from video_production.cli.workspace import load_known, site, takes_of
@@ -178,9 +179,12 @@ def status(pipeline: str | None, environment: str | None, as_json: bool) -> None
     known, nodes = load_known(found, name)
     takes, places = takes_of(found, nodes), places_of(found.queue, nodes)
     if as_json:
-        click.echo(json.dumps(status_object(found.place, known, nodes, takes, places), ensure_ascii=False, indent=2))
+        state = status_object(found.place, known, nodes, takes, places) | {"money": spent_object(found, known)}
+        click.echo(json.dumps(state, ensure_ascii=False, indent=2))
         return
     for line in status_lines(found.place, known, nodes, takes, places):
+        click.echo(line)
+    for line in spent_lines(found, known):
         click.echo(line)
 
 

@@ -10,11 +10,23 @@ from typing import Any
 
 from video_production.cli.place import Place
 from video_production.cli.words import money
+from video_production.cli.workspace import Snapshot
 from video_production.errors import RequestError
+from video_production.nodes.model import Pipeline
 from video_production.takes.ledger import Entry, balance
 from video_production.takes.model import LedgerEvent
 
-__all__ = ["Costs", "Row", "cost_lines", "cost_object", "costs_of_month", "costs_of_pipeline", "month_named", "spent"]
+__all__ = [
+    "Costs",
+    "Row",
+    "cost_lines",
+    "cost_object",
+    "costs_of_month",
+    "costs_of_pipeline",
+    "month_named",
+    "spent_lines",
+    "spent_object",
+]
 
 _OPEN = (LedgerEvent.RESERVED, LedgerEvent.UNKNOWN)
 _MODES = {"live": "Real providers", "draft": "Drafts, which cost nothing, at the prices of the real ones"}
@@ -164,19 +176,35 @@ def cost_object(place: Place, costs: Costs) -> dict[str, Any]:
     }
 
 
-def spent(found: Any, pipeline_id: str, budget: float | None) -> str:
-    """One line on what a pipeline has spent, for `status`; empty where nothing was bought and nothing is limited."""
-    real, drafts = found.totals(pipeline_id, "live"), found.totals(pipeline_id, "draft")
+def spent_lines(found: Snapshot, pipeline: Pipeline) -> Iterator[str]:
+    """One line on what a pipeline has spent, for `status`; none where nothing was bought and nothing is limited."""
+    real, drafts = found.totals(pipeline.id, "live"), found.totals(pipeline.id, "draft")
     parts = []
     if real.committed:
-        bought = ", ".join(f"{n:,.0f} {unit}" for unit, n in real.quantities.items())
+        bought = ", ".join(f"{quantity:,.0f} {unit}" for unit, quantity in real.quantities.items())
         parts.append(f"{money(real.settled)} paid" + (f" for {bought}" if bought else ""))
-        if real.reserved:
-            parts.append(f"{money(real.reserved)} under way")
-        if real.unknown:
-            parts.append(f"{money(real.unknown)} may have been paid")
+        parts += [f"{money(real.reserved)} under way"] if real.reserved else []
+        parts += [f"{money(real.unknown)} may have been paid"] if real.unknown else []
     if drafts.committed:
-        parts.append(f"drafts worth {money(drafts.committed)}, for nothing")
-    if budget is not None:
-        parts.append(f"budget {money(budget)}")
-    return f"money: {' · '.join(parts)}" if parts else ""
+        parts.append(f"drafts worth {money(drafts.committed)}, which cost nothing")
+    if pipeline.budget_usd is not None:
+        parts.append(f"budget {money(pipeline.budget_usd)}")
+    if parts:
+        yield f" money: {' · '.join(parts)}"
+
+
+def spent_object(found: Snapshot, pipeline: Pipeline) -> dict[str, Any]:
+    """The same for programs."""
+    sums = {mode: found.totals(pipeline.id, mode) for mode in _MODES}
+    return {
+        "budget_usd": pipeline.budget_usd,
+        **{
+            mode: {
+                "paid_usd": round(totals.settled, 6),
+                "under_way_usd": round(totals.reserved, 6),
+                "unknown_usd": round(totals.unknown, 6),
+                "quantities": dict(totals.quantities),
+            }
+            for mode, totals in sums.items()
+        },
+    }

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from video_production.cli.options import EITHER, PATH, environment, live, pipeline_id
-from video_production.errors import RequestError
+from video_production.errors import DocumentError, RequestError
+
+if TYPE_CHECKING:
+    from video_production.cli.workspace import Site
+    from video_production.nodes.model import Node, Pipeline
 
 __all__ = ["COMMANDS"]
 
@@ -88,4 +94,58 @@ def cost(pipeline: str | None, month: str | None, environment: str | None, chart
         click.echo(str(chart))
 
 
-COMMANDS = (plan, cost)
+@click.command()
+@click.argument("document", metavar=EITHER)
+@click.argument("node")
+@environment("Look in this environment on AWS.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def why(document: str, node: str, environment: str | None, as_json: bool) -> None:
+    """Explain in plain words why NODE is where it is.
+
+    For whom it waits, or at which place of a queue; why it failed, whether that cost anything, and what to do; from
+    where it was reused; what made it be made again, or will, when the document has changed.
+    """
+    from video_production.cli.reasons import Situation, reasons, reasons_object
+    from video_production.cli.waiting import places_of
+    from video_production.cli.workspace import load_known, site, takes_of
+
+    here = site(environment)
+    found = here.snapshot()
+    known, nodes = load_known(found, pipeline_id(document))
+    if node not in nodes:
+        raise RequestError(f"There is no node '{node}' in pipeline '{known.id}'; status lists the nodes.")
+    path = Path(document)
+    situation = Situation(
+        pipeline=known,
+        nodes=nodes,
+        takes=tuple(takes_of(found, {node: nodes[node]})[node]),
+        now=time.time(),
+        document=document if path.is_file() else known.id,
+        option=here.place.option,
+        place=places_of(found.queue, nodes).get(node),
+        would=_would(path, here, known, nodes, node) if path.is_file() else (),
+    )
+    told = reasons(situation, nodes[node])
+    if as_json:
+        click.echo(json.dumps(reasons_object(told), ensure_ascii=False, indent=2))
+        return
+    click.echo(f"{found.place.banner} · {known.id}")
+    for line in told.lines():
+        click.echo(line)
+
+
+def _would(path: Path, here: Site, known: Pipeline, nodes: dict[str, Node], node: str) -> tuple[str, ...]:
+    """Why the document, as it is now, makes the node again; empty where it does not."""
+    from video_production.cli.producing import wanted_pipeline
+    from video_production.pipelines.validation import load_valid_document, resolve
+    from video_production.scheduling.publishing import compare
+
+    try:
+        document = load_valid_document(path)
+    except DocumentError:
+        return ()  # what is wrong with it is not what was asked
+    compared = compare(resolve(document, path.parent), wanted_pipeline(document, here), known, nodes)
+    return compared.causes.get(node, ())
+
+
+COMMANDS = (plan, why, cost)

@@ -133,7 +133,7 @@ def upgrades(nodes: Sequence[Node], known: Mapping[str, Node], found: Snapshot, 
         name = str(node.provider)
         draft = done and bought and all(take.mode == "draft" for take in bought)
         if draft and settings(name).provider(name).mode == "live":
-            drafts[node.id] = f"it is a draft, and the real {PROVIDER_FACTS[name].title} is wanted"
+            drafts[node.id] = f"its draft gives way to the real {PROVIDER_FACTS[name].title}"
     return drafts
 
 
