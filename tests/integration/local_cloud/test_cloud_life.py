@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from local_cloud.functions import NAMES
 from local_cloud.handle import CloudHandle, attach_or_start
@@ -21,6 +22,7 @@ from local_cloud.journal import read_tables
 from local_cloud.state import StateFolder
 from tests.integration.local_cloud.tiny import processes_of, wait_for
 from video_production.errors import OperatorError
+from video_production.settings import PROVIDERS
 
 Start = Callable[[], CloudHandle]
 Put = Callable[[CloudHandle, str, str], None]
@@ -50,7 +52,9 @@ def test_the_first_user_starts_it_and_nothing_is_left_after_the_last(start: Star
     assert (first.owned, second.owned) == (True, False)
     assert first.endpoints == second.endpoints
     invoke(second, {})
-    assert len(processes_of(home)) == 3, "the cloud, the stand-in, one sandbox"
+    assert len(processes_of(home)) == 2, "the cloud and one sandbox"
+    requests.get(f"{first.endpoints.stand_ins['runway']}/stand-in/book", timeout=30)
+    assert len(processes_of(home)) == 3, "and the one stand-in that somebody called"
     first.close()
     assert second.alive
     assert invoke(second, {"do": "still here"})["did"] == "still here"
@@ -177,7 +181,7 @@ def test_users_who_need_other_providers_are_told(start: Start, home: Path) -> No
 def test_a_live_provider_has_no_stand_in_and_its_key_is_told_to_functions_only(checkout: Path, home: Path) -> None:
     with attach_or_start(home, live={"elevenlabs": "sk-of-mine"}, checkout=checkout) as handle:
         assert handle.live == ("elevenlabs",)
-        assert handle.endpoints.stand_ins == {}
+        assert handle.endpoints.stand_ins.keys() == set(PROVIDERS) - {"elevenlabs"}
         assert processes_of(home) == [handle.pid]
         secrets = handle.client("secretsmanager")
         assert secrets.get_secret_value(SecretId=NAMES.secret("elevenlabs"))["SecretString"] == "sk-of-mine"

@@ -111,6 +111,14 @@ def test_a_webhook_of_the_stand_in_makes_the_poller_look_at_the_job(
     wait_for(looked_at, 40)
 
 
+def test_every_provider_with_webhooks_has_the_local_api_for_a_subscriber(product: CloudHandle) -> None:
+    heygen = product.endpoints.stand_ins["heygen"]
+    listed = requests.get(f"{heygen}/v3/webhooks/endpoints", headers={"x-api-key": "draft-key"}, timeout=10).json()
+    [endpoint] = listed["data"]
+    assert endpoint["url"] == f"{product.endpoints.api}/webhooks/heygen"
+    assert endpoint["events"] == ["avatar_video.success", "avatar_video.fail"]
+
+
 def test_nobody_else_can_send_a_webhook(product: CloudHandle) -> None:
     forged = {"ElevenLabs-Signature": "t=1,v0=00"}
     url = f"{product.endpoints.api}/webhooks/elevenlabs"
