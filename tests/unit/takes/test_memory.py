@@ -10,6 +10,7 @@ from tests.unit.conftest import TableNames
 from tests.unit.memory import MemoryDynamo
 from tests.unit.nodes.test_node_table import *  # noqa: F403
 from tests.unit.takes.test_buying import *  # noqa: F403
+from tests.unit.takes.test_ledger import *  # type: ignore[assignment]  # noqa: F403
 from tests.unit.takes.test_races import *  # type: ignore[assignment]  # noqa: F403
 
 
