@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.unit.conftest import TableNames
-from tests.unit.graphs import text_output, write
+from tests.unit.graphs import pipeline, text_output, write
 from tests.unit.takes.stage import ObedientProvider, Stage, made, voice
 from video_production.errors import (
     BudgetExceeded,
@@ -364,19 +364,34 @@ def test_a_part_that_may_have_been_paid_is_decided_about_by_name(stage: Stage) -
     assert bought(stage) == ["one", "two", "three"]
 
 
+def lost_elsewhere(stage: Stage, line: str, take_id: str) -> None:
+    """Another pipeline bought this line, too, and nobody knows what became of it."""
+    elsewhere = [replace(stage.graph[0], pipeline_id="other"), replace(voice(), pipeline_id="other")]
+    key = f"{line}.txt"
+    stage.storage.put_bytes(line.encode(), stage.bucket, key, "text/plain")
+    for entry in elsewhere:
+        stage.nodes.save_structure(entry)
+        stage.nodes.reset("other", entry.id)
+    stage.nodes.provide_asset("other", "script", text_output(line, stage.bucket, key))
+    stage.nodes.publish(replace(pipeline(elsewhere, stage.bucket), id="other"))
+    found = stage.nodes.pipeline("other")
+    assert found
+    claim = stage.nodes.claim(found, "voice", "p9")
+    assert claim
+    stage.provider.answers = [Submission("job-9")]
+    stage.buyer().submit(claim)
+    take = stage.takes.get(take_id)
+    assert take
+    stage.takes.mark_unknown(take, take.attempt, "?")
+
+
 def test_one_decision_is_about_one_part(stage: Stage) -> None:
     claim = under_way(stage, 0)
     wanted = stage.buyer()._wanted(claim)
     first = takes(stage)[0]
     assert first
     stage.takes.mark_unknown(first, first.attempt, "?")
-    write(stage.nodes, [*stage.graph, voice("other")], {"script": text_output("two", stage.bucket)})
-    stage.storage.put_bytes(b"two", stage.bucket, "script.txt", "text/plain")
-    accepts(stage, "job-9")
-    stage.buyer().submit(stage.claim("p9", "other"))
-    second = stage.takes.get(wanted.take_ids[1])
-    assert second
-    stage.takes.mark_unknown(second, second.attempt, "?")
+    lost_elsewhere(stage, "two", wanted.take_ids[1])
     script(stage, "one", "two", "three")
     claim = stage.claim("p2")
     with pytest.raises(MayHaveBeenPaid):
@@ -388,6 +403,22 @@ def test_one_decision_is_about_one_part(stage: Stage) -> None:
     assert states == [TakeState.RELEASED, TakeState.UNKNOWN, None]
     with pytest.raises(RequestError):
         asking.resolve("lesson", "voice", "pay-again", who="ada", why="again")
+
+
+def test_a_decision_buys_no_other_part_again_that_was_charged(stage: Stage) -> None:
+    claim = under_way(stage, 0)
+    wanted = stage.buyer()._wanted(claim)
+    stage.provider.progress = [Progress("failed", "failed", failure="Model error.", charged=True)]
+    with pytest.raises(ProviderJobFailed):
+        stage.buyer().check(claim)
+    stage.nodes.fail(claim, "Model error.", "ProviderJobFailed")
+    lost_elsewhere(stage, "two", wanted.take_ids[1])
+    stage.now += 1
+    Asking(stage.nodes, stage.takes, None, "").resolve("lesson", "voice", "pay-again", who="ada", why="lost")
+    sent = len(stage.provider.sent)
+    with pytest.raises(ProviderJobFailed, match=r"^Part 1 of 3: Model error\.$"):
+        stage.buyer().submit(stage.claim("p2"))
+    assert len(stage.provider.sent) == sent
 
 
 def test_cancelling_keeps_what_was_made_and_buys_no_further_part(stage: Stage) -> None:
