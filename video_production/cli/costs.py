@@ -140,10 +140,10 @@ def _figures(rows: Sequence[Row]) -> tuple[str, str, str, str]:
     quantities: dict[str, float] = {}
     for row in rows:
         quantities[row.unit] = quantities.get(row.unit, 0.0) + row.quantity
-    known = ", ".join(f"{quantity:,.0f} {unit}" for unit, quantity in quantities.items() if quantity)
+    known = " ".join(f"{quantity:,.0f} {unit}" for unit, quantity in quantities.items()) if len(quantities) == 1 else ""
     paid, still = sum(row.paid for row in rows), sum(row.open for row in rows)
     shown = f"{requests} ({free} free)" if free else str(requests)
-    return shown, known or "–", money(paid), money(still) if still else ""
+    return shown, known, money(paid), money(still) if still else ""
 
 
 def cost_object(place: Place, costs: Costs) -> dict[str, Any]:
