@@ -90,6 +90,8 @@ def node_moved(
         "duration": output.duration if output else None,
         "external_id": metadata.get("external_id"),
         "attempt": metadata.get("attempt"),
+        "part": metadata.get("part"),
+        "parts": metadata.get("parts"),
         "last_answer": metadata.get("last_answer"),
         "note": metadata.get("fallback"),
         "queue": {"provider": str(node.provider), "place": place} if place else None,

@@ -106,6 +106,8 @@ def status_lines(
 def _take_line(node: Node, take: Take) -> str:
     last = take.current
     parts = [f"id {last.external_id}" if last.external_id else "no id"]
+    if part := _part(node, take):
+        parts.insert(0, f"part {part} of {len(node.metadata['takes'])}")
     parts.append(f"attempt {last.number} of {len(take.attempts)}")
     answer = _last_answer(node, take)
     if answer and answer != node.metadata.get("error"):
@@ -114,6 +116,12 @@ def _take_line(node: Node, take: Take) -> str:
         parts.append(_MONEY[take.state])
     parts.append(f"{take.price.quantity:,.0f} {take.price.unit}, {money(take.price.usd)} ({take.mode})")
     return " · ".join(parts)
+
+
+def _part(node: Node, take: Take) -> int | None:
+    """Which part of the node a request is for; None where there is one for the whole."""
+    ids = list(node.metadata.get("takes", ()))
+    return ids.index(take.id) + 1 if len(ids) > 1 and take.id in ids else None
 
 
 def _last_answer(node: Node, take: Take) -> str | None:
@@ -157,6 +165,7 @@ def _node_object(node: Node, takes: list[Take], queued: int | None) -> dict[str,
             {
                 "provider": take.provider,
                 "external_id": take.current.external_id,
+                "part": _part(node, take),
                 "attempt": take.current.number,
                 "attempts": len(take.attempts),
                 "state": str(take.state),

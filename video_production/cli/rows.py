@@ -66,6 +66,8 @@ def doing(event: Event) -> str:
             return f"{count(clips, 'clip')} → {clock_time(event['duration'] or 0)} · {size}"
         return "draft" if event["draft"] else "done"
     word = event["stage"] or "starting"
+    if event.get("parts"):
+        word = f"{word} · part {event['part']} of {event['parts']}"
     return f"{word} {event['progress']:.0%}" if event["progress"] else str(word)
 
 

@@ -101,3 +101,8 @@ def test_a_failure_names_the_node_its_stage_and_the_reason_once() -> None:
 def test_what_was_made_in_an_earlier_run_is_not_told_again() -> None:
     entry = {**merged(("a", "rotated → re-encoded"), ("b", COPIED)), "kept": True}
     assert list(node_details(entry)) == []
+
+
+def test_a_node_in_parts_says_which_one_it_is_at() -> None:
+    assert doing(node(status="in_progress", stage="sending", part=2, parts=5)) == "sending · part 2 of 5"
+    assert doing(node(status="in_progress", stage="sending", part=None, parts=None)) == "sending"
