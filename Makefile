@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help demo test test-kills test-e2e test-browser fuzz bench-concat bench-merge cost cost-docs bench-imports bench-deploy layer bundles synth lint format lock clean
+.PHONY: help demo test test-kills test-crowd test-e2e test-browser fuzz bench-concat bench-merge bench-orchestration cost cost-docs bench-imports bench-deploy layer bundles synth lint format lock clean
 
 .PHONY: setup
 setup:
@@ -22,6 +22,9 @@ test: lint  ## set up, run every fast check and test
 test-kills: setup  ## kill everything at every stage, for both ElevenLabs ways (some minutes)
 	@$(BIN)/python -m pytest -n 2 -m slow tests/e2e/test_killed.py
 
+test-crowd: setup  ## 200 pipelines at once, whose provider allows five jobs (some ten minutes)
+	@$(BIN)/python -m pytest -m slow tests/e2e/test_crowd.py
+
 test-e2e: setup  ## deploy the CDK app into an emulated AWS and make a video there (some minutes)
 	@$(BIN)/python -m pytest -x -s -m deployed tests/deployed
 
@@ -37,6 +40,9 @@ bench-concat: setup  ## compare our merge with FFmpeg's concat on the example le
 
 bench-merge: setup  ## compare merges of large objects in S3 with download, concat, upload (15 GB of disk, some minutes)
 	@$(BIN)/python -m benchmarks.merge
+
+bench-orchestration: setup  ## time 200 pipelines that share a provider, and one of 200 nodes (half an hour)
+	@$(BIN)/python -m benchmarks.orchestration --write
 
 cost: setup  ## measure the example lesson and print what it costs on AWS
 	@$(BIN)/python -m tools.cost

@@ -13,18 +13,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.orchestration_cloud import MODULE, NODE_SECONDS, checkout
-from benchmarks.orchestration_model import CALL, MESSAGE, START, Simulation, head, step
-from benchmarks.orchestration_page import END, page_section
-from benchmarks.orchestration_page import START as PAGE_START
+from benchmarks.orchestration_model import Simulation, head, step
+from benchmarks.orchestration_page import page_section, replaced
 from local_cloud.functions import NAMES, machine_arn
 from local_cloud.handle import CHECKOUT, CloudHandle, attach_or_start
 from local_cloud.subscription import subscribe
@@ -57,20 +58,20 @@ def main() -> None:
     parser.add_argument("--only", choices=("simulated", "jobs", "nodes"), help="one measurement alone")
     parser.add_argument("--write", action="store_true", help="keep the figures in docs/benchmarks.md")
     given = parser.parse_args()
-    rows: list[Row] = []
-    if given.only in (None, "simulated"):
-        rows += list(simulated(given.pipelines))
-    if given.only in (None, "jobs"):
-        rows.append(real_jobs(given.pipelines, given.job_seconds))
-    if given.only in (None, "nodes"):
-        rows.append(real_nodes(given.layers))
-    load = [round(number, 1) for number in os.getloadavg()]
-    results = {"rows": rows, "load": load, "assumed": {"call": CALL, "start": START, "message": MESSAGE}}
-    print(page_section(results))
+    parts: dict[str, Callable[[], list[Row]]] = {
+        "simulated": lambda: list(simulated(given.pipelines)),
+        "jobs": lambda: [real_jobs(given.pipelines, given.job_seconds)],
+        "nodes": lambda: [real_nodes(given.layers)],
+    }
+    results: Row = json.loads(_RESULTS.read_text()) if _RESULTS.exists() else {}
+    for name, measure in parts.items():
+        if given.only in (None, name):
+            load = [round(number, 1) for number in os.getloadavg()]
+            results[name] = {"rows": measure(), "load": load}
+            print(page_section({name: results[name]}))
     if given.write:
         _RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-        before, rest = _PAGE.read_text().split(PAGE_START)
-        _PAGE.write_text(f"{before}{PAGE_START}\n{page_section(results)}\n{END}{rest.split(END)[1]}")
+        _PAGE.write_text(replaced(_PAGE.read_text(), page_section(results)))
 
 
 # In simulated time
@@ -78,13 +79,15 @@ def main() -> None:
 
 def simulated(pipelines: int) -> Iterator[Row]:
     """Many pipelines of one job, with webhooks and without; several kinds of nodes; and one wide pipeline."""
-    for webhooks in (True, False):
-        simulation = Simulation(limit=LIMIT, job_seconds=lambda chance: chance.uniform(30, 90), webhooks=webhooks)
+    for webhooks, shortest in ((True, 30), (False, 30), (False, 60)):
+        longest = 3 * shortest
+        lasting = partial(_between, shortest, longest)
+        simulation = Simulation(limit=LIMIT, job_seconds=lasting, webhooks=webhooks)
         for number in range(pipelines):
             simulation.ask(f"p{number:03}", [head(f"p{number:03}", "head")], at=number * 0.01)
-        told = "reported" if webhooks else "asked for every 10 s"
-        yield _simulated(f"{pipelines} pipelines, jobs of 30 to 90 s, {told}", simulation, pipelines, 90)
-    simulation = Simulation(limit=LIMIT, job_seconds=lambda chance: chance.uniform(30, 90))
+        what = f"{pipelines} pipelines, jobs of {shortest} to {longest} s, {'reported' if webhooks else 'asked for'}"
+        yield _simulated(what, simulation, pipelines, longest)
+    simulation = Simulation(limit=LIMIT, job_seconds=partial(_between, 30, 90))
     for number in range(pipelines):
         name = f"p{number:03}"
         nodes = [head(name, "one"), head(name, "two"), step(name, "mix", ["one", "two"]), head(name, "last", ["mix"])]
@@ -93,6 +96,10 @@ def simulated(pipelines: int) -> Iterator[Row]:
     simulation = Simulation(limit=LIMIT, node_seconds=NODE_SECONDS)
     simulation.ask("wide", wide("wide"))
     yield _simulated(f"one pipeline of {LAYERS * ROWS} nodes of 10 s", simulation, 1, LAYERS * NODE_SECONDS)
+
+
+def _between(shortest: float, longest: float, chance: random.Random) -> float:
+    return chance.uniform(shortest, longest)
 
 
 def _simulated(what: str, simulation: Simulation, pipelines: int, critical_path: float) -> Row:
