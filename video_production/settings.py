@@ -117,6 +117,7 @@ _FACTS = (
         concurrency=5,
         deadline=30 * 60,
         submit_budget=240,
+        disk=2048,
         key_variable="ELEVENLABS_API_KEY",
     ),
     ProviderFacts(
