@@ -242,7 +242,10 @@ def test_what_can_not_be_done_is_one_sentence(desk: Desk, arguments: tuple[str, 
 
 def test_a_wrong_key_is_said_in_one_sentence(desk: Desk) -> None:
     sentence = desk.refused("merge", "s3://clips/a.mp4", "-o", "o.mp4", AWS_SECRET_ACCESS_KEY="wrong")
-    assert sentence == "s3://clips/a.mp4: access denied. Give the role permission to this bucket."
+    assert sentence == (
+        "s3://clips/a.mp4: access denied. "
+        "Name the video bucket of the environment, or give the role permission to this one."
+    )
 
 
 def test_ctrl_c_leaves_the_output_as_it_was(desk: Desk) -> None:

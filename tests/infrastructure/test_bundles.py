@@ -108,7 +108,8 @@ def test_compiled_modules_are_for_lambda_s_python_and_machine(role: str, target:
         header = path.read_bytes()[:20]
         if header.startswith(b"\x7fELF"):
             assert int.from_bytes(header[18:20], "little") == E_MACHINE[target], path
-            assert re.search(r"\.(cpython-313-|abi3\.)", path.name), path
+            own_library = path.parent.name.endswith(".libs")
+            assert own_library or re.search(r"\.(cpython-313-|abi3\.)", path.name), path
 
 
 @pytest.mark.parametrize("target", LAMBDA)
@@ -122,6 +123,10 @@ def test_every_wheel_for_lambda_fits_its_python(target: Target) -> None:
         ), path.name
 
 
+LARGEST = {"merger": 65_000_000}
+"""Bytes: NumPy is in it, which merges the tables of long videos."""
+
+
 @pytest.mark.parametrize("target", LAMBDA)
 def test_every_function_and_its_layer_stay_below_lambda_s_limit(target: Target) -> None:
     layer = size_of(ffmpeg_layer(target))
@@ -131,7 +136,7 @@ def test_every_function_and_its_layer_stay_below_lambda_s_limit(target: Target) 
             f"{role.name} ({target}): {size / 1e6:.1f} MB" + (f" + {layer / 1e6:.1f} MB layer" if role.ffmpeg else "")
         )
         assert size + (layer if role.ffmpeg else 0) < LIMIT
-        assert size < 15_000_000, "a bundle grew by half; look at what it holds before moving this limit"
+        assert size < LARGEST.get(role.name, 15_000_000), "a bundle grew by half; look at what it holds before moving this limit"
 
 
 def test_the_shortened_list_of_endpoints_says_of_these_services_what_botocore_s_own_says() -> None:
