@@ -193,7 +193,7 @@ class DiskStore:
         return receiving(self.layout.incoming)
 
     def link(self, opened: OpenObject) -> Path | None:
-        """Another name for the file of an open object, so that its bytes need not be copied yet; None where that can't be.
+        """Another name for the file of an open object, so that nothing is copied yet; None where that can't be.
 
         Objects are replaced, never written to: what the name stands for stays as it is.
         """

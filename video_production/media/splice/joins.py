@@ -34,7 +34,7 @@ _LOOKED_AT = 8
 
 _MOST_SHOWN = 200
 _SPARING = ("-threads", "2", "-thread_queue_size", "1", "-skip_loop_filter", "all")
-"""More threads would each keep pictures of their own in memory; smoothing a picture, at which nobody looks, can't fail."""
+"""More threads would each keep pictures of their own in memory. Smoothing pictures, which nobody sees, can't fail."""
 
 _GAP = 64 << 10
 """Bytes between two samples that cost less to read than another request does."""
