@@ -170,7 +170,7 @@ def _read_part(path: Path) -> Part | None:
         part = Part(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
-    return replace(part, version=tuple(part.version)) if part.version else part
+    return replace(part, version=(part.version[0], part.version[1])) if part.version else part
 
 
 def _version(file: BinaryIO) -> tuple[int, int]:
