@@ -36,6 +36,9 @@ _MOST_SHOWN = 200
 _SPARING = ("-threads", "2", "-thread_queue_size", "1", "-skip_loop_filter", "all")
 """More threads would each keep pictures of their own in memory. Smoothing pictures, which nobody sees, can't fail."""
 
+_SHRUNK = ("-vf", "scale=16:16:flags=neighbor")
+"""What waits to be counted need not be a whole picture."""
+
 _GAP = 64 << 10
 """Bytes between two samples that cost less to read than another request does."""
 
@@ -306,7 +309,7 @@ def _fetched(result: Source, samples: Sequence[tuple[int, int]]) -> _Blocks:
 
 def _decode(excerpt: Scratch, what: str, ffmpeg: str, deadline: float | None) -> tuple[int, int]:
     inputs = ["-v", "warning", "-xerror", *_SPARING, "-i", f"file:{excerpt.path}"]
-    outputs = ["-map", "0:v:0", "-map", "0:a:0?", *DECODE_PICTURE, *DECODE_SOUND]
+    outputs = ["-map", "0:v:0", "-map", "0:a:0?", *_SHRUNK, *DECODE_PICTURE, *DECODE_SOUND]
     try:
         streams, messages = list_frames(inputs, outputs, ffmpeg=ffmpeg, deadline=deadline, inherited=excerpt.inherited)
     except (OperatorError, OutOfTime):
