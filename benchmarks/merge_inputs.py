@@ -13,8 +13,8 @@ __all__ = ["Kind", "make_input", "make_loops"]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What is encoded: H.264 of `height` lines (16:9) at 30 fps and `kbits` per second, a key frame every `gop` seconds,
-    with AAC stereo.
+    """What is encoded: H.264 of `height` lines (16:9) at 30 fps and `kbits` per second,
+    a key frame every `gop` seconds, with AAC stereo.
 
     Another `chroma` (offset of its quantiser) makes another picture parameter set. `loop` seconds are repeated; 16 are
     750 packets of sound, so that it has no seam.
@@ -28,7 +28,8 @@ class Kind:
 
     @property
     def words(self) -> str:
-        return f"{self.height}p30, {self.kbits / 1000:g} Mbit/s, a key frame every {'second' if self.gop == 1 else f'{self.gop} s'}"
+        often = "second" if self.gop == 1 else f"{self.gop} s"
+        return f"{self.height}p30, {self.kbits / 1000:g} Mbit/s, a key frame every {often}"
 
 
 def make_loops(kind: Kind, folder: Path) -> tuple[Path, Path]:
