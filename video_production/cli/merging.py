@@ -26,6 +26,9 @@ __all__ = ["explain_inputs", "explanation_lines", "merge_inputs", "merged_lines"
 _BEAT = 10.0
 """Seconds without a line after which plain output gives a sign of life."""
 
+_UPLOAD_LIFETIME = 86_400.0
+"""Seconds after which an upload that is still open counts as forgotten: nothing limits the time of a merge here."""
+
 _STAGES = {
     "reading": "reading headers",
     "fetching": "fetching",
@@ -58,6 +61,7 @@ def merge_inputs(
             method=method,
             on_progress=on_progress,
             ffmpeg=ffmpeg_program(),
+            upload_lifetime=_UPLOAD_LIFETIME,
         )
 
 

@@ -22,6 +22,7 @@ from local_cloud.s3 import DiskS3
 from tests.integration.s3.clients import ACCESS_KEY, MIB, SECRET_KEY, Bucket, fresh_bucket
 from tests.unit.media.clips import FFMPEG, make_clip, run_ffmpeg
 from tests.unit.media.spliced import decode_frames
+from video_production.abandoned import abort_abandoned
 from video_production.errors import MediaError, OperatorError, OutOfTime, TransientError, VerificationFailed
 from video_production.media.merge import Merged, MergeInput, merge
 from video_production.media.mp4.source import S3Object
@@ -333,20 +334,21 @@ from pathlib import Path
 import boto3
 from video_production.media.merge import MergeInput, merge
 from video_production.storage import S3Location, Storage
-url, bucket, work, ffmpeg = sys.argv[1:]
+url, bucket, key, work, ffmpeg = sys.argv[1:]
 client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
 def wait(**_):
     os.write(1, b"copying\\n")
     time.sleep(60)
-client.meta.events.register("before-send.s3.UploadPartCopy", wait)
+client.meta.events.register("after-call.s3.UploadPartCopy", wait)
 inputs = [MergeInput(name, S3Location(bucket, name)) for name in ("a.mp4", "b.mp4")]
-merge(inputs, S3Location(bucket, "out.mp4"), Path(work), storage=Storage(client), ffmpeg=ffmpeg)
+merge(inputs, S3Location(bucket, key), Path(work), storage=Storage(client), ffmpeg=ffmpeg)
 """
 
 
-def test_a_killed_merge_leaves_no_half_object_and_the_next_one_is_whole(bucket: Bucket, tmp_path: Path) -> None:
+def kill_a_merge_that_copies(bucket: Bucket, tmp_path: Path, key: str) -> dict[str, Any]:
+    """Kill a process between two part copies; return the upload that it leaves open."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _KILLED, bucket.url, bucket.name, str(tmp_path), FFMPEG],
+        [sys.executable, "-c", _KILLED, bucket.url, bucket.name, key, str(tmp_path), FFMPEG],
         stdout=subprocess.PIPE,
         cwd=CHECKOUT,
         env={**os.environ, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY},
@@ -357,11 +359,82 @@ def test_a_killed_merge_leaves_no_half_object_and_the_next_one_is_whole(bucket: 
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert bucket.get("out.mp4") == b"before"
-    [left] = open_uploads(bucket)  # nobody can abort it any more but the bucket's lifecycle rule
-    assert left["Key"] == "out.mp4"
-    merged = run(bucket, tmp_path, "a.mp4", "b.mp4")
+    [left] = open_uploads(bucket)
+    assert left["Key"] == key
+    parts = bucket.client.list_parts(Bucket=bucket.name, Key=key, UploadId=left["UploadId"])["Parts"]
+    assert parts, "it was killed before anything was copied"
+    return left
+
+
+def test_a_killed_merge_leaves_no_half_object_and_the_next_one_is_whole(
+    bucket: Bucket, clips: list[Path], tmp_path: Path
+) -> None:
+    left = kill_a_merge_that_copies(bucket, tmp_path, "out.mp4")
+    run(bucket, tmp_path, "a.mp4", "b.mp4")
+    assert open_uploads(bucket) == [left], "for all we know it is still alive"
+    merged = run(bucket, tmp_path, "a.mp4", "b.mp4", upload_lifetime=0.0)
+    assert open_uploads(bucket) == []
     assert bucket.head("out.mp4")["ContentLength"] == merged.size
-    assert open_uploads(bucket) == [left]
+    bucket.client.download_file(bucket.name, "out.mp4", str(tmp_path / "out.mp4"))
+    assert decode_frames(tmp_path / "out.mp4")[0] == [*decode_frames(clips[0])[0], *decode_frames(clips[1])[0]]
+
+
+def test_only_uploads_of_the_same_video_are_cleaned_up(bucket: Bucket, tmp_path: Path) -> None:
+    tries = ["nodes/joined/first/video.mp4", "nodes/joined/second/video.draft.mp4"]
+    others = ["nodes/joined-2/first/video.mp4", "nodes/other/first/video.mp4", "out.mp", "out.mp4.backup"]
+    for key in [*tries, *others, "out.mp4", "out.mp4"]:
+        bucket.client.create_multipart_upload(Bucket=bucket.name, Key=key)
+
+    def left() -> list[str]:
+        return sorted(each["Key"] for each in open_uploads(bucket))
+
+    run(bucket, tmp_path, "a.mp4", "small.mp4")
+    assert left() == sorted([*tries, *others, "out.mp4", "out.mp4"]), "they may still be alive"
+    run(bucket, tmp_path, "a.mp4", "small.mp4", upload_lifetime=0.0)
+    assert left() == sorted([*tries, *others])
+    inputs = [MergeInput(name, S3Location(bucket.name, name)) for name in ("a.mp4", "small.mp4")]
+    target, storage = S3Location(bucket.name, "nodes/joined/third/video.mp4"), Storage(bucket.client)
+    merge(inputs, target, tmp_path, storage=storage, ffmpeg=FFMPEG, folder="nodes/joined/", upload_lifetime=0.0)
+    assert left() == others
+
+
+def test_many_uploads_left_open_are_all_cleaned_up(bucket: Bucket) -> None:
+    for _ in range(5):
+        bucket.client.create_multipart_upload(Bucket=bucket.name, Key="out.mp4")
+    pages = 0
+
+    def two_at_once(params: dict[str, Any], **_: Any) -> None:
+        nonlocal pages
+        pages += 1
+        params["MaxUploads"] = 2
+
+    bucket.client.meta.events.register("provide-client-params.s3.ListMultipartUploads", two_at_once)
+    assert abort_abandoned(bucket.client, S3Location(bucket.name, "out.mp4"), lifetime=0.0) == 5
+    assert pages >= 3
+    assert open_uploads(bucket) == []
+
+
+def test_uploads_left_open_are_cleaned_up_before_an_encoded_video_is_sent(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.client.create_multipart_upload(Bucket=bucket.name, Key="out.mp4")
+    run(bucket, tmp_path, "a.mp4", method="reencode-all", upload_lifetime=0.0)
+    assert open_uploads(bucket) == []
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "AccessDenied"), (503, "SlowDown")])
+def test_who_may_not_clean_up_merges_all_the_same(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, code: str
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)  # the pauses between the SDK's attempts
+    asked = answered(bucket, "ListMultipartUploads", status, code)
+    merged = run(bucket, tmp_path, "a.mp4", "b.mp4")
+    assert asked() > 0
+    assert bucket.head("out.mp4")["ContentLength"] == merged.size
+
+
+def test_small_clips_cost_no_look_at_open_uploads(bucket: Bucket, tmp_path: Path) -> None:
+    asked = answered(bucket, "ListMultipartUploads", 403, "AccessDenied")
+    run(bucket, tmp_path, "small.mp4", "small.mp4")
+    assert asked() == 0
 
 
 # -- sizes
