@@ -22,7 +22,7 @@ from typing import Any, Literal
 from video_production.abandoned import UPLOAD_LIFETIME, abort_abandoned
 from video_production.errors import MediaError, RequestError, VerificationFailed
 from video_production.media.clip_parts import encoder_entry
-from video_production.media.join_plan import Method, PlannedInput, Treatment, choose_picture, plan_join
+from video_production.media.join_plan import Method, PlannedInput, Treatment, choose_picture, plan_join, refuse_unfit
 from video_production.media.merge_result import MergeResult, OnProgress
 from video_production.media.mp4.reader import looks_like_mp4
 from video_production.media.mp4.source import LocalFile, S3Object, Source
@@ -228,6 +228,8 @@ class _Run:
             )
             for index, (name, source) in enumerate(named)
         ]
+        for clip in planned:
+            refuse_unfit(clip)
         picture = choose_picture(planned)
         plan = plan_join(planned, encoder_entry=encoder_entry(picture, self.work, deadline=None, ffmpeg=self.ffmpeg))
         told = tuple(Explained(each.name, each.treatment, each.why) for each in plan.inputs)
@@ -273,8 +275,7 @@ class _Run:
 
     def _check(self, plan: Splice) -> None:
         self.report("checking", 0.0)
-        plan.verify(ffmpeg=self.ffmpeg, deadline=self.deadline)
-        self.report("checking", 1.0)
+        plan.verify(ffmpeg=self.ffmpeg, deadline=self.deadline, on_progress=partial(self.report, "checking"))
 
     def _store(self, plan: Splice, destination: S3Location, proven: Callable[[], object] = lambda: None) -> Transferred:
         moved = write_object(

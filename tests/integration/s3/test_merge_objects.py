@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,9 +25,9 @@ from tests.unit.media.spliced import decode_frames
 from video_production.abandoned import abort_abandoned
 from video_production.errors import MediaError, OperatorError, OutOfTime, TransientError, VerificationFailed
 from video_production.media.merge import Merged, MergeInput, merge
-from video_production.media.mp4.source import S3Object
+from video_production.media.mp4.source import LocalFile, S3Object
 from video_production.media.splice.parts import LEAST_PART, Bytes, Piece, Range
-from video_production.media.splice.transfer import VirtualFile, write_object
+from video_production.media.splice.transfer import VirtualFile, write_file, write_object
 from video_production.storage import S3Location, Storage
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -247,6 +247,9 @@ def test_a_part_copy_that_is_slowed_down_once_is_repeated(bucket: Bucket, tmp_pa
     [
         ("UploadPartCopy", 503, "SlowDown", TransientError, "S3 answered SlowDown"),
         ("UploadPartCopy", 403, "AccessDenied", OperatorError, r"can't be copied to .*: access denied"),
+        ("UploadPartCopy", 500, "InternalError", TransientError, "S3 answered InternalError"),
+        ("UploadPartCopy", 200, "InternalError", TransientError, "S3 answered InternalError"),
+        ("CompleteMultipartUpload", 200, "InternalError", TransientError, "S3 answered InternalError"),
         ("UploadPart", 500, "InternalError", TransientError, "S3 answered InternalError"),
         ("CompleteMultipartUpload", 400, "InvalidPart", TransientError, "S3 answered InvalidPart"),
         ("CreateMultipartUpload", 403, "AccessDenied", OperatorError, "access denied"),
@@ -461,8 +464,25 @@ def test_10_001_parts_are_refused_before_anything_is_opened(bucket: Bucket) -> N
     assert untouched(bucket)
 
 
-def test_a_full_disk_and_a_missing_folder_are_said_in_one_sentence(clips: list[Path], tmp_path: Path) -> None:
+def test_a_full_disk_is_said_in_one_sentence_and_leaves_the_earlier_file(
+    clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "out.mp4").write_bytes(b"before")
+    source = LocalFile(clips[0])
+    with source, monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        patched.setattr(os, "copy_file_range", full)
+        with pytest.raises(OperatorError, match=r"The disk is full, so .*out\.mp4 can't be written\. Make room"):
+            write_file([Bytes(b"head"), Range(0, 8, 100)], [source], tmp_path / "out.mp4")
+    assert (tmp_path / "out.mp4").read_bytes() == b"before"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_a_missing_folder_is_said_in_one_sentence(clips: list[Path], tmp_path: Path) -> None:
     inputs = [MergeInput(clip.name, clip) for clip in clips[:2]]
     with pytest.raises(OperatorError, match=r"out\.mp4 can't be written: No such file or directory"):
         merge(inputs, tmp_path / "none" / "out.mp4", tmp_path, ffmpeg=FFMPEG)
-    shutil.rmtree(tmp_path / "none", ignore_errors=True)
+    assert list(tmp_path.iterdir()) == []

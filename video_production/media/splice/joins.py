@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -172,7 +172,13 @@ def _sync(samples: Samples) -> npt.NDArray[np.bool_]:
 
 
 def verify_joins(
-    result: Source, assembly: Assembly, clips: Sequence[Clip], *, ffmpeg: str = "ffmpeg", deadline: float | None = None
+    result: Source,
+    assembly: Assembly,
+    clips: Sequence[Clip],
+    *,
+    ffmpeg: str = "ffmpeg",
+    deadline: float | None = None,
+    on_progress: Callable[[float], None] = lambda _: None,
 ) -> int:
     """Decode the group of pictures on each side of every join, with its sound; return the number of frames decoded.
 
@@ -184,7 +190,11 @@ def verify_joins(
             pool.submit(_verify_join, result, assembly, clips, index, ffmpeg, deadline)
             for index in range(1, len(clips))
         ]
-        return sum(check.result() for check in checks)
+        frames = 0
+        for done, check in enumerate(checks, start=1):
+            frames += check.result()
+            on_progress(done / len(checks))
+        return frames
 
 
 def _verify_join(
