@@ -15,8 +15,8 @@ from tests.unit.conftest import dynamodb, moto_url, s3  # noqa: F401
 from tests.unit.graphs import claim, node, text_output, write
 from tests.unit.scheduling.machines import Machines
 from tests.unit.takes.stage import Stage
-from video_production.abandoned import abort_abandoned
 from video_production.errors import ProviderRefused
+from video_production.media.abandoned import abort_abandoned
 from video_production.media.captions import Cue
 from video_production.media.mp4.source import S3Object
 from video_production.media.splice.parts import LEAST_PART, Range

@@ -19,8 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from video_production.abandoned import UPLOAD_LIFETIME, abort_abandoned
 from video_production.errors import MediaError, RequestError, VerificationFailed
+from video_production.media.abandoned import UPLOAD_LIFETIME, abort_abandoned
 from video_production.media.clip_parts import encoder_entry
 from video_production.media.join_plan import Method, PlannedInput, Treatment, choose_picture, plan_join, refuse_unfit
 from video_production.media.merge_result import MergeResult, OnProgress

@@ -22,8 +22,8 @@ from local_cloud.s3 import DiskS3
 from tests.integration.s3.clients import ACCESS_KEY, MIB, SECRET_KEY, Bucket, fresh_bucket
 from tests.unit.media.clips import FFMPEG, make_clip, run_ffmpeg
 from tests.unit.media.spliced import decode_frames
-from video_production.abandoned import abort_abandoned
 from video_production.errors import MediaError, OperatorError, OutOfTime, TransientError, VerificationFailed
+from video_production.media.abandoned import abort_abandoned
 from video_production.media.merge import Merged, MergeInput, merge
 from video_production.media.mp4.source import LocalFile, S3Object
 from video_production.media.splice.parts import LEAST_PART, Bytes, Piece, Range
