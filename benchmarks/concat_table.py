@@ -4,7 +4,8 @@ Usage: python -m benchmarks.concat_table          (or: make bench-concat)
 
 Produces the example lesson in a folder of its own, takes the five clips that its last node joins, joins them with
 FFmpeg's concat demuxer, decodes both results and compares every clip's picture and sound with the clip itself. Writes
-`benchmarks/results/concat.json` and the table in `docs/benchmarks.md` and `README.md`.
+`benchmarks/results/concat.json` and the table in `docs/benchmarks.md` and `README.md`; and into the former how long the
+merge takes, encoded and spliced.
 """
 
 from __future__ import annotations
@@ -25,12 +26,17 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.lesson_merge import compare, lines
 from video_production.media.probe import probe
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "concat.json"
 PAGES = (ROOT / "docs" / "benchmarks.md", ROOT / "README.md")
 START, END = "<!-- concat table: made by `make bench-concat` -->", "<!-- end of concat table -->"
+TIMES_START, TIMES_END = (
+    "<!-- lesson merge table: made by `make bench-concat` -->",
+    "<!-- end of lesson merge table -->",
+)
 RATE = 48000
 SIZE = (160, 90)
 SEARCH = 6.0
@@ -74,7 +80,7 @@ class Result:
 
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="jiki-concat-") as folder:
-        clips, ours = _produce(Path(folder))
+        clips, alike, ours = _produce(Path(folder))
         theirs = Path(folder) / "concat.mp4"
         code, said = _concat(clips, theirs)
         expected = sum(_frames(clip.path) for clip in clips)
@@ -82,19 +88,20 @@ def main() -> int:
             "concat": _judge(theirs, clips, code, said),
             "jiki": _judge(ours, clips, 0, 0),
         }
+        timed = compare([clip.path for clip in clips], alike, _ffmpeg())
     facts = {"clips": [clip.name for clip in clips], "frames_expected": expected}
-    RESULTS.write_text(
-        json.dumps({**facts, **{name: asdict(result) for name, result in results.items()}}, indent=2) + "\n"
-    )
-    table = _table(expected, results["concat"], results["jiki"])
+    facts = {**facts, **{name: asdict(result) for name, result in results.items()}}
+    RESULTS.write_text(json.dumps({**facts, "merges": [asdict(each) for each in timed]}, indent=2) + "\n")
+    table, times = _table(expected, results["concat"], results["jiki"]), "\n".join(lines(timed))
     for page in PAGES:
-        _replace(page, table)
-    print(table)
+        _replace(page, START, table, END)
+        _replace(page, TIMES_START, times, TIMES_END)
+    print(table, times, sep="\n\n")
     return 0
 
 
-def _produce(folder: Path) -> tuple[list[Clip], Path]:
-    """Produce the example lesson in `folder`; the clips that are joined, and the result."""
+def _produce(folder: Path) -> tuple[list[Clip], list[Path], Path]:
+    """Produce the example lesson in `folder`; the clips that are joined, those of them copied, and the result."""
     lesson = folder / "lesson"
     shutil.copytree(ROOT / "examples" / "lesson", lesson, ignore=shutil.ignore_patterns("output"))
     environment = {**os.environ, "JIKI_VIDEO_HOME": str(folder / "home")}
@@ -108,11 +115,13 @@ def _produce(folder: Path) -> tuple[list[Clip], Path]:
         [*command, "status", document, "--json"], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
     outputs = {node["id"]: node["output"] for node in json.loads(shown.stdout)["nodes"]}
-    clips = []
+    clips, alike = [], []
     for join in last["videos"][-1]["joins"]:
         output = outputs[Path(join["name"]).stem]
         clips.append(Clip(join["name"], folder / "home" / "s3" / output["bucket"] / output["s3_key"]))
-    return clips, Path(last["output"]["path"])
+        if join["treatment"] == "copied":
+            alike.append(clips[-1].path)
+    return clips, alike, Path(last["output"]["path"])
 
 
 def _concat(clips: Sequence[Clip], output: Path) -> tuple[int, int]:
@@ -242,13 +251,13 @@ def _sound_words(scene: Scene) -> str:
     return "in place" if late == 0 else f"{abs(late)} ms {'late' if late > 0 else 'early'}"
 
 
-def _replace(page: Path, table: str) -> None:
+def _replace(page: Path, start: str, table: str, end: str) -> None:
     """Put the table between its marks."""
     text = page.read_text() if page.exists() else ""
-    if START not in text:
+    if start not in text:
         return
-    before, rest = text.split(START, 1)
-    page.write_text(f"{before}{START}\n{table}\n{END}{rest.split(END, 1)[1]}")
+    before, rest = text.split(start, 1)
+    page.write_text(f"{before}{start}\n{table}\n{end}{rest.split(end, 1)[1]}")
 
 
 def _ffmpeg() -> str:

@@ -61,7 +61,7 @@ def run_measured(
     memory = files = 0
     with process:
         while process.poll() is None:
-            memory = max(memory, sum(_memory(pid) for pid in _family(process.pid) if not _copied(pid, process.pid)))
+            memory = max(memory, _memory([pid for pid in _family(process.pid) if not _copied(pid, process.pid)]))
             files = max(files, _size_of(temporary))
             time.sleep(_EVERY)
         assert process.stdout is not None
@@ -113,20 +113,20 @@ def _parent(pid: str) -> int:
         return 0
 
 
-def _memory(pid: int) -> int:
-    try:
-        resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
-        return resident + sum(_in_memory(each) for each in Path(f"/proc/{pid}/fd").iterdir())
-    except (OSError, IndexError):
-        return 0
-
-
-def _in_memory(descriptor: Path) -> int:
-    """The size of a file that lies in memory; 0 for any other."""
-    try:
-        return descriptor.stat().st_size if str(descriptor.readlink()).startswith("/memfd:") else 0
-    except OSError:
-        return 0
+def _memory(pids: Sequence[int]) -> int:
+    """What processes have in memory; a file in memory that several of them hold counts once."""
+    files: dict[int, int] = {}
+    resident = 0
+    for pid in pids:
+        try:
+            resident += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+            for each in Path(f"/proc/{pid}/fd").iterdir():
+                if str(each.readlink()).startswith("/memfd:"):
+                    stat = each.stat()
+                    files[stat.st_ino] = stat.st_size
+        except (OSError, IndexError):
+            continue
+    return resident + sum(files.values())
 
 
 def _size_of(folder: Path) -> int:

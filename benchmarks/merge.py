@@ -72,7 +72,8 @@ CASES = (
     Case("10 × 100 MB", 10, 113 * _MB, (_LESSON,), ("splice", "baseline")),
     Case("3 × 1 GB", 3, 1090 * _MB, (_CAMERA,), ("splice", "baseline")),
     Case("3 × 1 GB, other settings", 3, 1090 * _MB, (_CAMERA, Kind(8000, 2, chroma=1)), ("splice-inband",)),
-    Case("2 × 2 s", 2, 1, (Kind(1000, 2, loop=2),), ("splice", "baseline"), repeats=5),
+    Case("2 × 2 s, 1080p", 2, 1, (Kind(1000, 2, loop=2),), ("splice", "baseline"), repeats=9),
+    Case("2 × 2 s, 360p", 2, 1, (Kind(300, 2, loop=2, height=360),), ("splice", "baseline"), repeats=9),
 )
 _SMALL = 20
 

@@ -13,7 +13,8 @@ __all__ = ["Kind", "make_input", "make_loops"]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What is encoded: 1920×1080 H.264 at 30 fps of `kbits` per second, a key frame every `gop` seconds, AAC stereo.
+    """What is encoded: H.264 of `height` lines (16:9) at 30 fps and `kbits` per second,
+    a key frame every `gop` seconds, with AAC stereo.
 
     Another `chroma` (offset of its quantiser) makes another picture parameter set. `loop` seconds are repeated; 16 are
     750 packets of sound, so that it has no seam.
@@ -23,18 +24,18 @@ class Kind:
     gop: int
     chroma: int = 0
     loop: int = 16
+    height: int = 1080
 
     @property
     def words(self) -> str:
-        return (
-            f"1080p30, {self.kbits / 1000:g} Mbit/s, a key frame every {'second' if self.gop == 1 else f'{self.gop} s'}"
-        )
+        often = "second" if self.gop == 1 else f"{self.gop} s"
+        return f"{self.height}p30, {self.kbits / 1000:g} Mbit/s, a key frame every {often}"
 
 
 def make_loops(kind: Kind, folder: Path) -> tuple[Path, Path]:
     """The picture and the sound that are repeated."""
-    picture, sound = folder / f"{kind.kbits}-{kind.gop}-{kind.chroma}.mp4", folder / "sound.aac"
-    noisy = f"testsrc2=size=1920x1080:rate=30:duration={kind.loop},noise=alls=6:allf=t"
+    picture, sound = folder / f"{kind.kbits}-{kind.gop}-{kind.chroma}-{kind.height}.mp4", folder / "sound.aac"
+    noisy = f"testsrc2=size={kind.height * 16 // 9}x{kind.height}:rate=30:duration={kind.loop},noise=alls=6:allf=t"
     rate = ["-b:v", f"{kind.kbits}k", "-maxrate", f"{kind.kbits}k", "-bufsize", f"{kind.kbits * kind.gop}k"]
     keys = ["-g", str(30 * kind.gop), "-keyint_min", str(30 * kind.gop), "-sc_threshold", "0"]
     settings = ["-x264-params", f"stitchable=1:chroma-qp-offset={kind.chroma}"]

@@ -101,6 +101,11 @@ class Surroundings:
             *(Allow(["s3:ListBucket"], [bucket]) for bucket in others),
         )
 
+    def open_uploads(self) -> Allow:
+        """Seeing which uploads a killed function left open; the permission is one for the whole bucket."""
+        bucket = self.bucket(self.settings.bucket.name)
+        return Allow(["s3:ListBucketMultipartUploads"], [bucket], conditions=self.own_account)
+
     @property
     def own_account(self) -> dict[str, Any]:
         """The video bucket must be this account's: anybody may take a bucket's name that is still free."""
@@ -123,6 +128,7 @@ def _merger(around: Surroundings) -> Needs:
         (
             around.table(names.nodes_table, "GetItem", "UpdateItem"),
             *around.readable(),
+            around.open_uploads(),
             around.objects(_TAG, _NODES, _NODE_KEYS),
             around.objects(_WRITE, "*", "A direct caller names the key of the merged video."),
             Allow(_WRITE, [bought], effect=iam.Effect.DENY),  # a direct caller must not replace what was bought

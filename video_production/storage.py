@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -202,7 +202,8 @@ class Storage:
                     )["ETag"]
             except BaseException:
                 if upload_id is not None:
-                    self.client.abort_multipart_upload(**target, UploadId=upload_id)
+                    with suppress(Exception):  # what went wrong before matters more
+                        self.client.abort_multipart_upload(**target, UploadId=upload_id)
                 raise
         self.bytes_written += size
         return StoredObject(bucket, key, size, digest.hexdigest(), etag)

@@ -79,10 +79,12 @@ def upload_part_copy(store: DiskStore, request: Request) -> Response:
             raise S3Error("InvalidRequest", "The specified copy source is not supported as a byte-range copy source")
         if length > MAX_SINGLE:
             raise S3Error("InvalidRequest", f"The copy range is larger than the maximum allowable size: {MAX_SINGLE}")
-        copy_range(source.file, incoming.file, offset, length)
-        part = store.uploads.add_part(
-            upload, number, incoming, source_md5(source.info, source.file, offset, length), checksums={}
-        )
+        md5 = source_md5(source.info, source.file, offset, length)
+        if linked := store.link(source):
+            part = store.uploads.add_range(upload, number, linked, offset, length, md5)
+        else:
+            copy_range(source.file, incoming.file, offset, length)
+            part = store.uploads.add_part(upload, number, incoming, md5, checksums={})
     return xml("CopyPartResult", [("LastModified", iso_date(int(part.modified))), ("ETag", part.etag)], copied=length)
 
 

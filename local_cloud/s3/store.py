@@ -29,7 +29,7 @@ from local_cloud.s3.uploads import Uploads
 
 __all__ = ["Condition", "DiskStore", "OpenObject"]
 
-_PATIENCE = 8
+_PATIENCE = 50
 """How often a file is read again that changes while it is read."""
 
 Condition = Callable[[ObjectInfo | None], None]
@@ -40,6 +40,7 @@ Condition = Callable[[ObjectInfo | None], None]
 class OpenObject:
     """One version of an object, open for reading; it stays readable whatever replaces or deletes the key."""
 
+    bucket: str
     info: ObjectInfo
     file: BinaryIO
 
@@ -139,7 +140,7 @@ class DiskStore:
                 raise S3Error("NoSuchKey", Key=key) from None
             try:
                 if info := self._info(bucket, key, file):
-                    return OpenObject(info, file)
+                    return OpenObject(bucket, info, file)
             except BaseException:
                 file.close()
                 raise
@@ -190,6 +191,21 @@ class DiskStore:
     def incoming(self) -> AbstractContextManager[Incoming]:
         """A new file, gone at the end unless it was committed."""
         return receiving(self.layout.incoming)
+
+    def link(self, opened: OpenObject) -> Path | None:
+        """Another name for the file of an open object, so that nothing is copied yet; None where that can't be.
+
+        Objects are replaced, never written to: what the name stands for stays as it is.
+        """
+        path = self.layout.incoming / os.urandom(16).hex()
+        try:
+            path.hardlink_to(self.layout.object(opened.bucket, opened.info.record.key))
+        except OSError:
+            return None
+        if os.path.samestat(path.stat(), os.fstat(opened.file.fileno())):
+            return path
+        path.unlink()
+        return None
 
     def commit(self, incoming: Incoming, bucket: str, record: ObjectRecord, condition: Condition) -> ObjectInfo:
         """Make a received file the object `record.key`, in one step, if `condition` allows it.

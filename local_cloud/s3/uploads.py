@@ -2,7 +2,7 @@
 
     uploads/<upload id>/upload.json       where the object shall go and what it will be
     uploads/<upload id>/<part>.json       an uploaded part: its ETag, size, checksums and the name of its file
-    uploads/<upload id>/<part>.<random>   its bytes
+    uploads/<upload id>/<part>.<random>   its bytes; for a copied part another name of the file that it is a range of
 
 A part exists once its JSON file has been renamed into place. The end of an upload is one rename of its folder.
 """
@@ -10,10 +10,11 @@ A part exists once its JSON file has been renamed into place. The end of an uplo
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,7 +44,10 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """An uploaded part: `md5` in hex, `size` in bytes, `modified` in seconds since 1970, `file` its name on disk."""
+    """An uploaded part: `md5` in hex, `size` in bytes, `modified` in seconds since 1970, `file` its name on disk.
+
+    It begins at `offset` of that file, which still is what it was at `version` (modification time in ns, size).
+    """
 
     number: int
     md5: str
@@ -51,6 +55,8 @@ class Part:
     modified: float
     file: str
     checksums: dict[str, str] = field(default_factory=dict)
+    offset: int = 0
+    version: tuple[int, int] | None = None
 
     @property
     def etag(self) -> str:
@@ -93,16 +99,26 @@ class Uploads:
     def add_part(self, upload: Upload, number: int, incoming: Incoming, md5: str, checksums: dict[str, str]) -> Part:
         """Make a received file part `number`, replacing an earlier one. NoSuchUpload when the upload has ended."""
         incoming.file.flush()
-        folder = self._layout.upload(upload.id)
         size = incoming.path.stat().st_size
         part = Part(number, md5, size, time.time(), f"{number:05d}.{incoming.path.name}", checksums)
-        manifest, file = folder / f"{number:05d}.json", folder / part.file
+        return self._add(upload, part, incoming.path)
+
+    def add_range(self, upload: Upload, number: int, linked: Path, offset: int, length: int, md5: str) -> Part:
+        """Make a range of an object part `number`; `linked` is another name of the object's file. Like `add_part`."""
+        stat = linked.stat()
+        name, version = f"{number:05d}.{linked.name}", (stat.st_mtime_ns, stat.st_size)
+        return self._add(upload, Part(number, md5, length, time.time(), name, {}, offset, version), linked)
+
+    def _add(self, upload: Upload, part: Part, path: Path) -> Part:
+        folder = self._layout.upload(upload.id)
+        manifest, file = folder / f"{part.number:05d}.json", folder / part.file
         with self._lock:
             try:
                 earlier = _read_part(manifest)
-                incoming.path.rename(file)
+                path.rename(file)
                 write_json(manifest, asdict(part), self._layout.incoming)
             except FileNotFoundError:
+                path.unlink(missing_ok=True)
                 raise S3Error("NoSuchUpload", UploadId=upload.id) from None
             except OSError:
                 file.unlink(missing_ok=True)
@@ -123,7 +139,9 @@ class Uploads:
         for part in parts:
             try:
                 with (folder / part.file).open("rb") as source:
-                    copy_range(source, target, 0, part.size)
+                    if part.version not in (None, _version(source)):
+                        raise S3Error("InvalidPart", UploadId=upload.id, PartNumber=part.number, ETag=part.md5)
+                    copy_range(source, target, part.offset, part.size)
             except FileNotFoundError:
                 raise S3Error("NoSuchUpload", UploadId=upload.id) from None
 
@@ -149,6 +167,12 @@ def _age(upload: Upload) -> tuple[str, float, str]:
 
 def _read_part(path: Path) -> Part | None:
     try:
-        return Part(**json.loads(path.read_text(encoding="utf-8")))
+        part = Part(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
+    return replace(part, version=(part.version[0], part.version[1])) if part.version else part
+
+
+def _version(file: BinaryIO) -> tuple[int, int]:
+    stat = os.fstat(file.fileno())
+    return stat.st_mtime_ns, stat.st_size

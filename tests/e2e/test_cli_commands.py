@@ -44,7 +44,7 @@ def test_a_run_is_told_line_by_line_and_ends_with_the_path_alone(desk: Lab) -> N
         "     the last frame is held for N because the sound is longer",
         " ✓ film   merge      2 clips → 0:04 · 320×180  N",
         "     clip.mp4  other colour tags → re-encoded",
-        "     1 other clip copied without re-encoding",
+        "     scene copied without re-encoding",
         "    checked: N · every join decodes · sound within N",
         " Real providers would cost about $0.0041 (51 characters; prices of 2026-10-03)",
         " Next: edit lesson/script.txt and run again · ./jiki-video new my-lesson",

@@ -17,6 +17,7 @@ from typing import Any
 
 import boto3
 import pytest
+from PIL import Image
 
 from local_cloud.s3 import DiskS3
 from tests.unit.media.clips import make_clip
@@ -91,6 +92,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     make_clip(root / "small.mp4", size=(160, 90))
     make_clip(root / "film.mkv")
     (root / "notes.txt").write_text("Not a video.")
+    Image.new("RGB", (64, 36)).save(root / "still.png")
     with DiskS3(root / "s3", KEY, SECRET).serve() as running:
         made = Desk(root, running.url)
         made.s3.create_bucket(Bucket="clips")
@@ -126,7 +128,7 @@ def test_what_is_added_and_re_encoded_is_told_clip_by_clip(desk: Desk) -> None:
     done = desk.run("merge", "a.mp4", "silent.mp4", "-o", "quiet.mp4")
     assert done.returncode == 0, done.stderr
     assert "     silent.mp4  no sound → silence added, picture copied without re-encoding" in done.stdout.splitlines()
-    assert "     1 other clip copied without re-encoding" in done.stdout.splitlines()
+    assert "     a.mp4 copied without re-encoding" in done.stdout.splitlines()
 
 
 def test_the_plan_is_told_and_nothing_is_done(desk: Desk) -> None:
@@ -215,6 +217,12 @@ def test_an_input_is_never_changed_not_even_by_force(desk: Desk, output: str) ->
         (("a.mp4", "-o", "s3"), "s3 is a folder; name the file to write in it with -o."),
         (("a.mp4", "-o", "no/o.mp4"), "The folder no does not exist; make it, or give another -o."),
         (("a.mp4", "nope.mp4", "-o", "o.mp4"), "nope.mp4 does not exist. Check the path."),
+        (("a.mp4", "s3", "-o", "o.mp4"), "s3 is a folder. Name a file in it."),
+        (
+            ("a.mp4", "still.png", "--explain"),
+            "still.png is a still picture, so it can't be merged with videos. "
+            "Give it sound and a length with mix-audio first.",
+        ),
         (("a.mp4", "-o", "s3://clips"), "'s3://clips' is not an S3 URL; write s3://bucket/key."),
         (
             ("s3://clips/nope.mp4", "-o", "o.mp4"),
@@ -242,7 +250,16 @@ def test_what_can_not_be_done_is_one_sentence(desk: Desk, arguments: tuple[str, 
 
 def test_a_wrong_key_is_said_in_one_sentence(desk: Desk) -> None:
     sentence = desk.refused("merge", "s3://clips/a.mp4", "-o", "o.mp4", AWS_SECRET_ACCESS_KEY="wrong")
-    assert sentence == "s3://clips/a.mp4: access denied. Give the role permission to this bucket."
+    assert sentence == (
+        "AWS does not know these credentials. They may be deleted or mistyped: check AWS_PROFILE, "
+        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+    )
+
+
+@pytest.mark.parametrize("arguments", [("merge", "s3://clips/a.mp4", "-o", "o.mp4"), ("probe", "s3://clips/a.mp4")])
+def test_without_credentials_it_is_said_where_to_put_them(desk: Desk, arguments: tuple[str, ...]) -> None:
+    nobody = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
+    assert desk.refused(*arguments, **nobody).startswith("No AWS credentials were found. Name a profile with")
 
 
 def test_ctrl_c_leaves_the_output_as_it_was(desk: Desk) -> None:
@@ -290,6 +307,13 @@ def test_a_terminal_sees_how_far_it_is(desk: Desk) -> None:
     assert b"encoding" in seen
     assert b"%" in seen
     assert out.decode().splitlines()[-1] == "seen.mp4"
+
+
+def test_a_still_picture_has_no_rate(desk: Desk) -> None:
+    done = desk.run("probe", "still.png")
+    assert done.returncode == 0, done.stderr
+    assert "picture   png · 64×36" in done.stdout
+    assert "fps" not in done.stdout
 
 
 def test_a_file_is_described_in_exact_numbers(desk: Desk) -> None:

@@ -115,7 +115,7 @@ def test_a_video_is_made_there_and_brought_here(finished: tuple[AwsDesk, list[st
         "     the last frame is held for N because the sound is longer",
         " ✓ film   merge      2 clips → 0:04 · 320×180  N",
         "     clip.mp4  other colour tags → re-encoded",
-        "     1 other clip copied without re-encoding",
+        "     scene copied without re-encoding",
         "    checked: N · every join decodes · sound within N",
         " Real providers would cost about $0.0041 (51 characters; prices of 2026-10-03)",
         " Next: edit lesson/script.txt and run again · ./jiki-video new my-lesson",

@@ -30,6 +30,7 @@ _OBJECT_ACTIONS = {
     "put_object": "PutObject",
     "create_multipart_upload": "PutObject",
     "upload_part": "PutObject",
+    "upload_part_copy": "PutObject",
     "complete_multipart_upload": "PutObject",
     "abort_multipart_upload": "AbortMultipartUpload",
 }
@@ -143,7 +144,13 @@ def _table(name: str) -> str:
 
 def _object_accesses(method: str, given: Mapping[str, Any]) -> Iterator[Access]:
     bucket, keys = f"arn:aws:s3:::{given['Bucket']}", {"aws:ResourceAccount": ACCOUNT}
+    if method == "list_multipart_uploads":
+        yield Access("s3:ListBucketMultipartUploads", bucket, keys)
+        return
     yield Access(f"s3:{_OBJECT_ACTIONS[method]}", f"{bucket}/{given['Key']}", keys)
+    if method == "upload_part_copy":
+        source = given["CopySource"]
+        yield Access("s3:GetObject", f"arn:aws:s3:::{source['Bucket']}/{source['Key']}", keys)
     if "Tagging" in given:
         yield Access("s3:PutObjectTagging", f"{bucket}/{given['Key']}", keys)
     if _OBJECT_ACTIONS[method] == "GetObject":  # else a missing object looks like a forbidden one

@@ -16,7 +16,11 @@ from tests.unit.graphs import claim, node, text_output, write
 from tests.unit.scheduling.machines import Machines
 from tests.unit.takes.stage import Stage
 from video_production.errors import ProviderRefused
+from video_production.media.abandoned import abort_abandoned
 from video_production.media.captions import Cue
+from video_production.media.mp4.source import S3Object
+from video_production.media.splice.parts import LEAST_PART, Range
+from video_production.media.splice.transfer import write_object
 from video_production.nodes.table import Claim, NodeTable
 from video_production.nodes.work import NodeWork
 from video_production.providers.interface import Progress, Submission
@@ -180,6 +184,25 @@ def test_a_direct_caller_gets_a_video_anywhere_but_over_what_was_bought(world: W
             world.storage.upload(video, world.bucket, "takes/t1/a1/voice.mp3", "audio/mpeg")
         with pytest.raises(Denied, match="PutObject"):
             world.storage.upload(video, "somebody-elses-bucket", "film.mp4", "video/mp4")
+
+
+def test_the_merger_may_let_s3_copy_and_clean_up_what_it_left_open(world: World) -> None:
+    bucket, client, size = world.bucket, world.s3, 2 * LEAST_PART
+    world.storage.put_bytes(bytes(size), bucket, "clips/a.mp4", "video/mp4")
+    tries = "lesson/nodes/joined/"
+    client.create_multipart_upload(Bucket=bucket, Key=f"{tries}first/video.mp4")
+    target = S3Location(bucket, f"{tries}second/video.mp4")
+    tags = [("jiki-video", "intermediate")]
+
+    def clean_up() -> None:
+        assert abort_abandoned(client, target, folder=tries, lifetime=0.0) == 1
+
+    with world.guard.acting_as("merger"):
+        source = S3Object(client, bucket, "clips/a.mp4")
+        moved = write_object(client, [Range(0, 0, size)], [source], target, tags=tags, before_upload=clean_up)
+    assert moved.copied == size
+    assert ("merger", "s3:AbortMultipartUpload") in world.guard.used
+    assert ("merger", "s3:PutObjectTagging") in world.guard.used
 
 
 def test_the_sweeper_may_find_what_is_under_way_and_say_so(world: World) -> None:

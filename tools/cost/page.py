@@ -78,8 +78,8 @@ def _lesson(measured: Measured, prices: Prices) -> Iterator[str]:
     yield table(["what", "how much", "low", "high"], rows)
     merge_low, merge_high = (merge_usd(usage, prices, end) for end in (LOW, HIGH))
     yield (
-        f"The lesson's merge alone ({usage.duration:.0f} s of video, every clip different) costs {_usd(merge_low)} to "
-        f"{_usd(merge_high)}. The old estimate was {_usd(OLD_MERGE_USD)} a merge."
+        f"The lesson's merge alone ({usage.duration:.0f} s of video; two of five clips are encoded, the others "
+        f"spliced) costs {_usd(merge_low)} to {_usd(merge_high)}. The old estimate was {_usd(OLD_MERGE_USD)} a merge."
     )
     waits = [(name, *wait_usd(usage, prices, seconds)) for seconds, name in _ENDS]
     yield "### Waiting for one voiceover job"

@@ -21,7 +21,7 @@ _ENDS_AT = 14
 _VALUES = {
     "node_type": ("generate-voiceover", "generate-talking-head", "generate-animation", "merge-videos", "mix-audio"),
     "operation": ("submit", "check", "download"),
-    "method": ("reencode-some", "reencode-all"),
+    "method": ("splice", "splice-inband", "reencode-some", "reencode-all"),
 }
 """What searches find, by the dimension that they make lines of."""
 
@@ -83,8 +83,10 @@ _SAMPLES = {
     "MayHaveBeenPaid": _NEVER,
     "MayHaveBeenPaid runway: may have been paid": _ONCE,
     "OrphanPaidJobs": _NEVER,
-    "VideosMerged reencode-some": Sample("busy", 10.4),
-    "VideosMerged reencode-all": Sample("busy", 3),
+    "VideosMerged splice": Sample("busy", 9.2),
+    "VideosMerged splice-inband": Sample("rare", 1, times=2),
+    "VideosMerged reencode-some": Sample("busy", 3.4),
+    "VideosMerged reencode-all": Sample("busy", 1),
     "BytesRead": Sample("busy", 2.6e9),
     "BytesWritten": Sample("busy", 1.9e9),
     "TmpPercent merger": Sample("level", 37, 12),

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from video_production.cli.aws.refusals import told
 from video_production.cli.media_places import ffmpeg_program, place, short_names
 from video_production.cli.rows import joined
 from video_production.cli.words import clock_time, count, elapsed, file_size, visible
@@ -26,6 +27,9 @@ __all__ = ["explain_inputs", "explanation_lines", "merge_inputs", "merged_lines"
 _BEAT = 10.0
 """Seconds without a line after which plain output gives a sign of life."""
 
+_UPLOAD_LIFETIME = 86_400.0
+"""Seconds after which an upload that is still open counts as forgotten: nothing limits the time of a merge here."""
+
 _STAGES = {
     "reading": "reading headers",
     "fetching": "fetching",
@@ -35,6 +39,7 @@ _STAGES = {
 }
 
 
+@told()
 def explain_inputs(texts: Sequence[str], method: Wish) -> Explanation:
     """How the inputs would be merged; nothing is written."""
     inputs, storage = _inputs(texts), _storage([place(text) for text in texts])
@@ -42,6 +47,7 @@ def explain_inputs(texts: Sequence[str], method: Wish) -> Explanation:
         return explain(inputs, Path(work), storage=storage, method=method, ffmpeg=ffmpeg_program())
 
 
+@told()
 def merge_inputs(
     texts: Sequence[str], output: str, *, method: Wish, force: bool, on_progress: OnProgress | None
 ) -> Merged:
@@ -58,6 +64,7 @@ def merge_inputs(
             method=method,
             on_progress=on_progress,
             ffmpeg=ffmpeg_program(),
+            upload_lifetime=_UPLOAD_LIFETIME,
         )
 
 
@@ -97,11 +104,11 @@ def _same(source: Path | S3Location, destination: Path | S3Location) -> bool:
     return source == destination
 
 
-def explanation_lines(told: Explanation) -> Iterator[str]:
+def explanation_lines(plan: Explanation) -> Iterator[str]:
     """The plan for a person: the method, then every input with what would happen to it."""
-    yield f"Plan: {told.method}, {_METHOD_WORDS[told.method]}. Nothing was done."
-    width = max(len(each.name) for each in told.inputs)
-    for each in told.inputs:
+    yield f"Plan: {plan.method}, {_METHOD_WORDS[plan.method]}. Nothing was done."
+    width = max(len(each.name) for each in plan.inputs)
+    for each in plan.inputs:
         yield f" {each.name:<{width}}  {each.why}"
 
 
@@ -138,14 +145,14 @@ def _details(merged: Merged) -> dict[str, Any]:
     }
 
 
-def to_object(told: Explanation | Merged, output: str | None = None) -> dict[str, Any]:
+def to_object(made: Explanation | Merged, output: str | None = None) -> dict[str, Any]:
     """A plan or a finished merge for programs. Sizes in bytes, times in seconds."""
-    if isinstance(told, Explanation):
-        return asdict(told)
-    result = told.result
+    if isinstance(made, Explanation):
+        return asdict(made)
+    result = made.result
     return {
         "output": output,
-        "size": told.size,
+        "size": made.size,
         "duration": result.duration,
         "frames": result.frames,
         "width": result.picture.width,
@@ -155,9 +162,9 @@ def to_object(told: Explanation | Merged, output: str | None = None) -> dict[str
         "inputs": [asdict(join) for join in result.joins],
         "audio_error": result.verification.audio_error_seconds,
         "warnings": [*result.verification.warnings, *result.warnings],
-        "bytes_read": told.moved.read,
-        "bytes_written": told.moved.written,
-        "bytes_copied": told.moved.copied,
+        "bytes_read": made.moved.read,
+        "bytes_written": made.moved.written,
+        "bytes_copied": made.moved.copied,
     }
 
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from video_production.cli.aws.refusals import told
 from video_production.cli.media_places import ffmpeg_program, place
 from video_production.cli.words import clock_time, count, visible
 from video_production.errors import MediaError
@@ -48,6 +49,7 @@ class _Counted:
         return self._source.read(offset, length)
 
 
+@told()
 def look_into(text: str) -> Found:
     """Probe a path or an S3 URL. Raises MediaError, RequestError, OperatorError, TransientError."""
     where = place(text)
@@ -100,7 +102,8 @@ def _picture_lines(video: VideoTrack) -> Iterator[str]:
     aspect = "" if video.pixel_aspect == 1 else f" · pixels {_ratio(video.pixel_aspect)}"
     yield _line("picture", f"{_codec(video.codec)} · {video.width}×{video.height}{pixels}{aspect}")
     spacing = "constant" if video.constant_rate else "variable (VFR)"
-    yield _line("rate", f"{_number(video.frame_rate)} fps{_exactly(video.frame_rate)}, {spacing}")
+    if video.frame_rate:
+        yield _line("rate", f"{_number(video.frame_rate)} fps{_exactly(video.frame_rate)}, {spacing}")
     turned = f"{video.rotation}° clockwise" if video.rotation else "none"
     yield _line("rotation", f"{turned}{', mirrored' if video.mirrored else ''}")
     held = f" · {count(video.samples, 'sample')}, {video.sync_samples:,} of them sync" if video.samples else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from video_production.cli.waiting import ordinal
-from video_production.cli.words import KINDS, clock_time, count, elapsed
+from video_production.cli.words import KINDS, clock_time, count, elapsed, listing
 
 __all__ = ["Columns", "checked", "doing", "joined", "mark", "node_details", "node_row"]
 
@@ -90,11 +90,11 @@ def joined(event: Event) -> Iterator[str]:
     width = max((len(join["name"]) for join in touched), default=0)
     for join in touched:
         yield f"{INDENT}{join['name']:<{width}}  {join['why']}"
-    untouched = len(joins) - len(touched)
+    untouched = [join["name"] for join in joins if join["why"] == _UNTOUCHED]
     if joins and not touched:
         yield f"{INDENT}every clip {_UNTOUCHED}"
     elif untouched:
-        yield f"{INDENT}{count(untouched, 'other clip')} {_UNTOUCHED}"
+        yield f"{INDENT}{listing(untouched)} {_UNTOUCHED}"
     for note in (*details.get("notes", ()), *details.get("warnings", ())):
         yield f"{INDENT}{note}"
     if joins:

@@ -20,6 +20,9 @@ DECODE_SOUND = ("-c:a", "pcm_s16le")
 DECODE_PICTURE = ("-fps_mode", "passthrough", "-enc_time_base:v", "demux", "-c:v", "wrapped_avframe")
 """Output options that decode every frame without copying, dropping or re-timing any."""
 
+_UNORDERED = ("-max_interleave_delta", "1")
+"""Microseconds. A listing needs no order among streams; waiting for one keeps decoded pictures in memory."""
+
 _SAMPLE_BYTES = 2
 _NO_TIME = -(1 << 63)
 
@@ -72,7 +75,7 @@ def list_frames(
     `inherited` are those of `run_ffmpeg`. The listing goes through memory: some 60 bytes per frame.
     """
     with scratch("frames") as listing:
-        arguments = [*inputs, *outputs, "-f", "framecrc", f"file:{listing.path}"]
+        arguments = [*inputs, *outputs, *_UNORDERED, "-f", "framecrc", f"file:{listing.path}"]
         messages = run_ffmpeg(arguments, deadline=deadline, inherited=(*inherited, *listing.inherited), ffmpeg=ffmpeg)
         return _read_listing(listing.open_path()), messages
 

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from video_production.errors import MediaError, RequestError, VerificationFailed
+from video_production.media.abandoned import UPLOAD_LIFETIME, abort_abandoned
 from video_production.media.clip_parts import encoder_entry
-from video_production.media.join_plan import Method, PlannedInput, Treatment, choose_picture, plan_join
+from video_production.media.join_plan import Method, PlannedInput, Treatment, choose_picture, plan_join, refuse_unfit
 from video_production.media.merge_result import MergeResult, OnProgress
 from video_production.media.mp4.reader import looks_like_mp4
 from video_production.media.mp4.source import LocalFile, S3Object, Source
@@ -33,7 +34,7 @@ from video_production.media.splice.fitting import Differences
 from video_production.media.splice.parts import Bytes, Range
 from video_production.media.splice.result import spliced_result
 from video_production.media.splice.transfer import Transferred, write_file, write_object
-from video_production.storage import CHUNK, PUT_TOGETHER, S3Location, Storage, Tags, file_name
+from video_production.storage import CHUNK, PART, PUT_TOGETHER, S3Location, Storage, Tags, file_name
 
 __all__ = ["Explained", "Explanation", "MergeInput", "Merged", "Wish", "explain", "merge"]
 
@@ -112,18 +113,24 @@ def merge(
     deadline: float | None = None,
     on_progress: OnProgress | None = None,
     ffmpeg: str = "ffmpeg",
+    folder: str = "",
+    upload_lifetime: float = UPLOAD_LIFETIME,
 ) -> Merged:
     """Join `inputs` in order into `destination`, which changes only once the result has been verified.
 
     `storage` is needed where anything lies in S3. `work` is a folder for files, used only where something is
     re-encoded. `draft` marks the file as containing a draft's work; `tags` are for an object in S3. `deadline` is a
-    `time.monotonic` value. Raises MediaError (inputs that can't be joined), RequestError (a `method` that does not
-    fit), OutOfTime, OperatorError, TransientError, VerificationFailed.
+    `time.monotonic` value. Uploads that killed merges left open are aborted once they are `upload_lifetime` seconds
+    old: those of the destination, or of all below `folder`, where only earlier tries of this merge have written.
+    Raises MediaError (inputs that can't be joined), RequestError (a `method` that does not fit), OutOfTime,
+    OperatorError, TransientError, VerificationFailed.
     """
     if not inputs:
         raise MediaError("There is nothing to merge: no clips were given.")
     with ExitStack() as opened:
-        run = _Run(inputs, destination, work, storage, draft, tags, deadline, on_progress or _unheard, ffmpeg, opened)
+        report = on_progress or _unheard
+        run = _Run(inputs, destination, work, storage, draft, tags, deadline, report, ffmpeg, opened)
+        run.folder, run.lifetime = folder, upload_lifetime
         return run.merge(method)
 
 
@@ -141,6 +148,8 @@ class _Run:
     report: OnProgress
     ffmpeg: str
     opened: ExitStack
+    folder: str = ""
+    lifetime: float = UPLOAD_LIFETIME
     read_before: int = field(init=False, default=0)
     objects: list[S3Object] = field(init=False, default_factory=list)
 
@@ -219,6 +228,8 @@ class _Run:
             )
             for index, (name, source) in enumerate(named)
         ]
+        for clip in planned:
+            refuse_unfit(clip)
         picture = choose_picture(planned)
         plan = plan_join(planned, encoder_entry=encoder_entry(picture, self.work, deadline=None, ffmpeg=self.ffmpeg))
         told = tuple(Explained(each.name, each.treatment, each.why) for each in plan.inputs)
@@ -264,8 +275,7 @@ class _Run:
 
     def _check(self, plan: Splice) -> None:
         self.report("checking", 0.0)
-        plan.verify(ffmpeg=self.ffmpeg, deadline=self.deadline)
-        self.report("checking", 1.0)
+        plan.verify(ffmpeg=self.ffmpeg, deadline=self.deadline, on_progress=partial(self.report, "checking"))
 
     def _store(self, plan: Splice, destination: S3Location, proven: Callable[[], object] = lambda: None) -> Transferred:
         moved = write_object(
@@ -277,9 +287,14 @@ class _Run:
             on_progress=partial(self.report, "joining"),
             deadline=self.deadline,
             proven=proven,
+            before_upload=partial(self._clean_up, destination),
         )
         self._storage().bytes_written += moved.written
         return moved
+
+    def _clean_up(self, destination: S3Location) -> None:
+        client = self._storage().client
+        abort_abandoned(client, destination, folder=self.folder, lifetime=self.lifetime)
 
     def _identity(self, plan: Splice) -> str:
         """A digest of what a splice is put together from: the bytes that we made, and ranges of known contents."""
@@ -328,6 +343,8 @@ class _Run:
         size, sha256 = local.stat().st_size, ""
         if isinstance(self.destination, S3Location):
             target = self.destination
+            if size >= PART:
+                self._clean_up(target)
             sha256 = self._storage().upload(local, target.bucket, target.key, "video/mp4", self.tags).sha256
             local.unlink()
         return Merged(size, sha256, result, self._counted(Transferred(size, read, size, 0)))

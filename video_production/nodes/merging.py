@@ -35,6 +35,7 @@ def make_merge(claim: Claim, nodes: NodeTable, storage: Storage, deadline: float
             tags=work.tags,
             on_progress=work.tell,
             deadline=deadline,
+            folder=work.folder,
         )
         result = merged.result
         clips = [

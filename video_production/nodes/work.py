@@ -89,10 +89,15 @@ class NodeWork:
             fetched.append(Input(source.node, source.output, path))
         return fetched
 
+    @property
+    def folder(self) -> str:
+        """Where everything lies that this node ever made; every try to make it has its own folder below."""
+        return f"{self.pipeline.prefix}{self.claim.pipeline_id}/nodes/{self.node.id}/"
+
     def destination(self, *, draft: bool) -> S3Location:
         """Where the node's video goes. The key holds the claim, so nothing that exists is replaced."""
-        folder = f"{self.pipeline.prefix}{self.claim.pipeline_id}/nodes/{self.node.id}/{self.claim.process_uuid}/"
-        return S3Location(self.pipeline.bucket, f"{folder}{'video.draft' if draft else 'video'}.mp4")
+        name = "video.draft.mp4" if draft else "video.mp4"
+        return S3Location(self.pipeline.bucket, f"{self.folder}{self.claim.process_uuid}/{name}")
 
     @property
     def tags(self) -> Tags:

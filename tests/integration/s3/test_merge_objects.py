@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,10 +23,11 @@ from tests.integration.s3.clients import ACCESS_KEY, MIB, SECRET_KEY, Bucket, fr
 from tests.unit.media.clips import FFMPEG, make_clip, run_ffmpeg
 from tests.unit.media.spliced import decode_frames
 from video_production.errors import MediaError, OperatorError, OutOfTime, TransientError, VerificationFailed
+from video_production.media.abandoned import abort_abandoned
 from video_production.media.merge import Merged, MergeInput, merge
-from video_production.media.mp4.source import S3Object
+from video_production.media.mp4.source import LocalFile, S3Object
 from video_production.media.splice.parts import LEAST_PART, Bytes, Piece, Range
-from video_production.media.splice.transfer import VirtualFile, write_object
+from video_production.media.splice.transfer import VirtualFile, write_file, write_object
 from video_production.storage import S3Location, Storage
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -246,6 +247,9 @@ def test_a_part_copy_that_is_slowed_down_once_is_repeated(bucket: Bucket, tmp_pa
     [
         ("UploadPartCopy", 503, "SlowDown", TransientError, "S3 answered SlowDown"),
         ("UploadPartCopy", 403, "AccessDenied", OperatorError, r"can't be copied to .*: access denied"),
+        ("UploadPartCopy", 500, "InternalError", TransientError, "S3 answered InternalError"),
+        ("UploadPartCopy", 200, "InternalError", TransientError, "S3 answered InternalError"),
+        ("CompleteMultipartUpload", 200, "InternalError", TransientError, "S3 answered InternalError"),
         ("UploadPart", 500, "InternalError", TransientError, "S3 answered InternalError"),
         ("CompleteMultipartUpload", 400, "InvalidPart", TransientError, "S3 answered InvalidPart"),
         ("CreateMultipartUpload", 403, "AccessDenied", OperatorError, "access denied"),
@@ -333,20 +337,21 @@ from pathlib import Path
 import boto3
 from video_production.media.merge import MergeInput, merge
 from video_production.storage import S3Location, Storage
-url, bucket, work, ffmpeg = sys.argv[1:]
+url, bucket, key, work, ffmpeg = sys.argv[1:]
 client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
 def wait(**_):
     os.write(1, b"copying\\n")
     time.sleep(60)
-client.meta.events.register("before-send.s3.UploadPartCopy", wait)
+client.meta.events.register("after-call.s3.UploadPartCopy", wait)
 inputs = [MergeInput(name, S3Location(bucket, name)) for name in ("a.mp4", "b.mp4")]
-merge(inputs, S3Location(bucket, "out.mp4"), Path(work), storage=Storage(client), ffmpeg=ffmpeg)
+merge(inputs, S3Location(bucket, key), Path(work), storage=Storage(client), ffmpeg=ffmpeg)
 """
 
 
-def test_a_killed_merge_leaves_no_half_object_and_the_next_one_is_whole(bucket: Bucket, tmp_path: Path) -> None:
+def kill_a_merge_that_copies(bucket: Bucket, tmp_path: Path, key: str) -> dict[str, Any]:
+    """Kill a process between two part copies; return the upload that it leaves open."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _KILLED, bucket.url, bucket.name, str(tmp_path), FFMPEG],
+        [sys.executable, "-c", _KILLED, bucket.url, bucket.name, key, str(tmp_path), FFMPEG],
         stdout=subprocess.PIPE,
         cwd=CHECKOUT,
         env={**os.environ, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY},
@@ -357,11 +362,82 @@ def test_a_killed_merge_leaves_no_half_object_and_the_next_one_is_whole(bucket: 
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert bucket.get("out.mp4") == b"before"
-    [left] = open_uploads(bucket)  # nobody can abort it any more but the bucket's lifecycle rule
-    assert left["Key"] == "out.mp4"
-    merged = run(bucket, tmp_path, "a.mp4", "b.mp4")
+    [left] = open_uploads(bucket)
+    assert left["Key"] == key
+    parts = bucket.client.list_parts(Bucket=bucket.name, Key=key, UploadId=left["UploadId"])["Parts"]
+    assert parts, "it was killed before anything was copied"
+    return left
+
+
+def test_a_killed_merge_leaves_no_half_object_and_the_next_one_is_whole(
+    bucket: Bucket, clips: list[Path], tmp_path: Path
+) -> None:
+    left = kill_a_merge_that_copies(bucket, tmp_path, "out.mp4")
+    run(bucket, tmp_path, "a.mp4", "b.mp4")
+    assert open_uploads(bucket) == [left], "for all we know it is still alive"
+    merged = run(bucket, tmp_path, "a.mp4", "b.mp4", upload_lifetime=0.0)
+    assert open_uploads(bucket) == []
     assert bucket.head("out.mp4")["ContentLength"] == merged.size
-    assert open_uploads(bucket) == [left]
+    bucket.client.download_file(bucket.name, "out.mp4", str(tmp_path / "out.mp4"))
+    assert decode_frames(tmp_path / "out.mp4")[0] == [*decode_frames(clips[0])[0], *decode_frames(clips[1])[0]]
+
+
+def test_only_uploads_of_the_same_video_are_cleaned_up(bucket: Bucket, tmp_path: Path) -> None:
+    tries = ["nodes/joined/first/video.mp4", "nodes/joined/second/video.draft.mp4"]
+    others = ["nodes/joined-2/first/video.mp4", "nodes/other/first/video.mp4", "out.mp", "out.mp4.backup"]
+    for key in [*tries, *others, "out.mp4", "out.mp4"]:
+        bucket.client.create_multipart_upload(Bucket=bucket.name, Key=key)
+
+    def left() -> list[str]:
+        return sorted(each["Key"] for each in open_uploads(bucket))
+
+    run(bucket, tmp_path, "a.mp4", "small.mp4")
+    assert left() == sorted([*tries, *others, "out.mp4", "out.mp4"]), "they may still be alive"
+    run(bucket, tmp_path, "a.mp4", "small.mp4", upload_lifetime=0.0)
+    assert left() == sorted([*tries, *others])
+    inputs = [MergeInput(name, S3Location(bucket.name, name)) for name in ("a.mp4", "small.mp4")]
+    target, storage = S3Location(bucket.name, "nodes/joined/third/video.mp4"), Storage(bucket.client)
+    merge(inputs, target, tmp_path, storage=storage, ffmpeg=FFMPEG, folder="nodes/joined/", upload_lifetime=0.0)
+    assert left() == others
+
+
+def test_many_uploads_left_open_are_all_cleaned_up(bucket: Bucket) -> None:
+    for _ in range(5):
+        bucket.client.create_multipart_upload(Bucket=bucket.name, Key="out.mp4")
+    pages = 0
+
+    def two_at_once(params: dict[str, Any], **_: Any) -> None:
+        nonlocal pages
+        pages += 1
+        params["MaxUploads"] = 2
+
+    bucket.client.meta.events.register("provide-client-params.s3.ListMultipartUploads", two_at_once)
+    assert abort_abandoned(bucket.client, S3Location(bucket.name, "out.mp4"), lifetime=0.0) == 5
+    assert pages >= 3
+    assert open_uploads(bucket) == []
+
+
+def test_uploads_left_open_are_cleaned_up_before_an_encoded_video_is_sent(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.client.create_multipart_upload(Bucket=bucket.name, Key="out.mp4")
+    run(bucket, tmp_path, "a.mp4", method="reencode-all", upload_lifetime=0.0)
+    assert open_uploads(bucket) == []
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "AccessDenied"), (503, "SlowDown")])
+def test_who_may_not_clean_up_merges_all_the_same(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, code: str
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)  # the pauses between the SDK's attempts
+    asked = answered(bucket, "ListMultipartUploads", status, code)
+    merged = run(bucket, tmp_path, "a.mp4", "b.mp4")
+    assert asked() > 0
+    assert bucket.head("out.mp4")["ContentLength"] == merged.size
+
+
+def test_small_clips_cost_no_look_at_open_uploads(bucket: Bucket, tmp_path: Path) -> None:
+    asked = answered(bucket, "ListMultipartUploads", 403, "AccessDenied")
+    run(bucket, tmp_path, "small.mp4", "small.mp4")
+    assert asked() == 0
 
 
 # -- sizes
@@ -388,8 +464,25 @@ def test_10_001_parts_are_refused_before_anything_is_opened(bucket: Bucket) -> N
     assert untouched(bucket)
 
 
-def test_a_full_disk_and_a_missing_folder_are_said_in_one_sentence(clips: list[Path], tmp_path: Path) -> None:
+def test_a_full_disk_is_said_in_one_sentence_and_leaves_the_earlier_file(
+    clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "out.mp4").write_bytes(b"before")
+    source = LocalFile(clips[0])
+    with source, monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        patched.setattr(os, "copy_file_range", full)
+        with pytest.raises(OperatorError, match=r"The disk is full, so .*out\.mp4 can't be written\. Make room"):
+            write_file([Bytes(b"head"), Range(0, 8, 100)], [source], tmp_path / "out.mp4")
+    assert (tmp_path / "out.mp4").read_bytes() == b"before"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_a_missing_folder_is_said_in_one_sentence(clips: list[Path], tmp_path: Path) -> None:
     inputs = [MergeInput(clip.name, clip) for clip in clips[:2]]
     with pytest.raises(OperatorError, match=r"out\.mp4 can't be written: No such file or directory"):
         merge(inputs, tmp_path / "none" / "out.mp4", tmp_path, ffmpeg=FFMPEG)
-    shutil.rmtree(tmp_path / "none", ignore_errors=True)
+    assert list(tmp_path.iterdir()) == []

@@ -77,13 +77,13 @@ def test_what_a_node_does_is_said_in_plain_words(changes: dict[str, Any], words:
     assert doing(node(**changes)) == words
 
 
-def test_only_clips_to_which_something_was_done_have_a_line() -> None:
+def test_clips_to_which_something_was_done_have_a_line_each_and_the_others_share_one() -> None:
     phone = ("phone.mp4", "rotated, 29.97 fps, mono → re-encoded")
     entry = merged(("intro", COPIED), phone, ("s.mp4", "no sound → silence added"), ("outro", COPIED))
     assert list(node_details(entry)) == [
         "     phone.mp4  rotated, 29.97 fps, mono → re-encoded",
         "     s.mp4      no sound → silence added",
-        "     2 other clips copied without re-encoding",
+        "     intro, outro copied without re-encoding",
         "    checked: 1,550 frames · every join decodes · sound within 9 ms",
     ]
 

@@ -103,7 +103,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(MediaError, match="is no file"):
+    with pytest.raises(MediaError, match=r"is a folder\. Name a file in it\."):
         LocalFile(tmp_path)
 
 

@@ -45,7 +45,9 @@ class LocalFile:
     def __init__(self, path: Path) -> None:
         self.name = path.name
         if not path.is_file():
-            raise MediaError(f"{path} does not exist. Check the path." if not path.exists() else f"{path} is no file.")
+            if not path.exists():
+                raise MediaError(f"{path} does not exist. Check the path.")
+            raise MediaError(f"{path} is a folder. Name a file in it." if path.is_dir() else f"{path} is no file.")
         try:
             self._file = path.open("rb", buffering=0)
         except OSError as error:

@@ -68,14 +68,22 @@ class Splice:
         made = assemble(self.clips, inband=self.inband, chapters=chapters, comment=comment)
         return replace(self, assembly=made)
 
-    def verify(self, *, ffmpeg: str = "ffmpeg", deadline: float | None = None) -> int:
+    def verify(
+        self,
+        *,
+        ffmpeg: str = "ffmpeg",
+        deadline: float | None = None,
+        on_progress: Callable[[float], None] = lambda _: None,
+    ) -> int:
         """Read the header back, decode both sides of every join; return the number of frames decoded.
 
         Nothing has been written yet. Raises VerificationFailed, OutOfTime, OperatorError.
         """
         result = VirtualFile("the merged video", self.assembly.pieces, self.sources)
         verify_tables(result, self.assembly)
-        return verify_joins(result, self.assembly, self.clips, ffmpeg=ffmpeg, deadline=deadline)
+        return verify_joins(
+            result, self.assembly, self.clips, ffmpeg=ffmpeg, deadline=deadline, on_progress=on_progress
+        )
 
 
 def read_candidates(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,8 +33,11 @@ _LOOKED_AT = 8
 """Key frames of an object whose heads are fetched, where parameter sets stand in its stream."""
 
 _MOST_SHOWN = 200
-_SPARING = ("-threads", "2", "-thread_queue_size", "1")
-"""More threads would each keep pictures of their own in memory."""
+_SPARING = ("-threads", "2", "-thread_queue_size", "1", "-skip_loop_filter", "all")
+"""More threads would each keep pictures of their own in memory. Smoothing pictures, which nobody sees, can't fail."""
+
+_SHRUNK = ("-vf", "scale=16:16:flags=neighbor")
+"""What waits to be counted need not be a whole picture."""
 
 _GAP = 64 << 10
 """Bytes between two samples that cost less to read than another request does."""
@@ -169,7 +172,13 @@ def _sync(samples: Samples) -> npt.NDArray[np.bool_]:
 
 
 def verify_joins(
-    result: Source, assembly: Assembly, clips: Sequence[Clip], *, ffmpeg: str = "ffmpeg", deadline: float | None = None
+    result: Source,
+    assembly: Assembly,
+    clips: Sequence[Clip],
+    *,
+    ffmpeg: str = "ffmpeg",
+    deadline: float | None = None,
+    on_progress: Callable[[float], None] = lambda _: None,
 ) -> int:
     """Decode the group of pictures on each side of every join, with its sound; return the number of frames decoded.
 
@@ -181,7 +190,11 @@ def verify_joins(
             pool.submit(_verify_join, result, assembly, clips, index, ffmpeg, deadline)
             for index in range(1, len(clips))
         ]
-        return sum(check.result() for check in checks)
+        frames = 0
+        for done, check in enumerate(checks, start=1):
+            frames += check.result()
+            on_progress(done / len(checks))
+        return frames
 
 
 def _verify_join(
@@ -306,7 +319,7 @@ def _fetched(result: Source, samples: Sequence[tuple[int, int]]) -> _Blocks:
 
 def _decode(excerpt: Scratch, what: str, ffmpeg: str, deadline: float | None) -> tuple[int, int]:
     inputs = ["-v", "warning", "-xerror", *_SPARING, "-i", f"file:{excerpt.path}"]
-    outputs = ["-map", "0:v:0", "-map", "0:a:0?", *DECODE_PICTURE, *DECODE_SOUND]
+    outputs = ["-map", "0:v:0", "-map", "0:a:0?", *_SHRUNK, *DECODE_PICTURE, *DECODE_SOUND]
     try:
         streams, messages = list_frames(inputs, outputs, ffmpeg=ffmpeg, deadline=deadline, inherited=excerpt.inherited)
     except (OperatorError, OutOfTime):

@@ -87,12 +87,13 @@ def write_object(
     on_progress: Callable[[float], None] | None = None,
     deadline: float | None = None,
     proven: Callable[[], object] = lambda: None,
+    before_upload: Callable[[], object] = lambda: None,
 ) -> Transferred:
     """Make the object `destination` from `pieces` of `sources` (S3 objects are copied by S3, other files are sent).
 
     It appears whole or not at all: on any failure the upload is aborted. `deadline` is a `time.monotonic` value;
-    `proven` is called right before the object appears, and prevents that by raising. Raises MediaError, OperatorError,
-    OutOfTime, TransientError.
+    `proven` is called right before the object appears, and prevents that by raising; `before_upload` before a multipart
+    upload is opened, where one is needed. Raises MediaError, OperatorError, OutOfTime, TransientError.
     """
     size = sum(piece.size for piece in pieces)
     described = {"ContentType": _MIME, **({"Tagging": urlencode(tags)} if tags else {})}
@@ -100,6 +101,7 @@ def write_object(
         return _put_whole(client, pieces, sources, destination, described, proven)
     copyable = [isinstance(source, S3Object) for source in sources]
     parts = plan_parts(pieces, copyable=copyable)
+    before_upload()
     with translated(destination.bucket, destination.key):
         target = {"Bucket": destination.bucket, "Key": destination.key}
         upload = client.create_multipart_upload(**target, **described)["UploadId"]
