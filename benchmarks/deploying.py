@@ -46,8 +46,8 @@ def _measure(folder: Path) -> dict[str, Step]:
     """What is measured → the command that ran."""
     with attach_or_start(folder / "home", module="local_cloud.deployed") as cloud:
         cdk = Cdk(ROOT, ("./cdk",), cloud.endpoints, folder / "logs")
-        voices = {"mode": "draft", "base_url": cloud.endpoints.stand_ins["elevenlabs"]}
-        settings: dict[str, Any] = {"providers": {"elevenlabs": voices}}
+        drafts = {name: {"mode": "draft", "base_url": url} for name, url in cloud.endpoints.stand_ins.items()}
+        settings: dict[str, Any] = {"providers": drafts}
         first, second = folder / "first", folder / "second"
         return {
             "bootstrap": cdk.bootstrap(),

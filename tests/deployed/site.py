@@ -18,8 +18,9 @@ from botocore.config import Config
 from local_cloud.deployed.cdk import Cdk, Step
 from local_cloud.functions import ACCESS_KEY, REGION, SECRET_KEY
 from local_cloud.handle import CloudHandle
-from stand_ins.keys import DRAFT_KEY
-from video_production.settings import Names
+from local_cloud.state import StateFolder
+from stand_ins.keys import draft_key
+from video_production.settings import PROVIDERS, Names, poller_of, submitter_of
 
 __all__ = ["BUCKETS", "CHECKOUT", "PROBES", "Environment", "Site", "broken_functions", "copy_checkout"]
 
@@ -133,17 +134,22 @@ class Site:
     """Environment → the secrets that had no value after its first deployment."""
 
     def settings(self, **changes: Any) -> dict[str, Any]:
-        """The settings of every environment here: voices by the stand-in, which is ready in a second."""
-        voices = {
+        """The settings of every environment here: every provider is a stand-in, which is ready in some seconds."""
+        draft = {
             "mode": "draft",
-            "base_url": self.cloud.endpoints.stand_ins["elevenlabs"],
             "poll_interval_seconds": 1,
-            "poll_limit": 120,
+            "poll_growth": 0,
+            "poll_longest_seconds": 1,
+            "deadline_seconds": 300,
             "submit_budget_seconds": 12,
             "indexing_lag_seconds": 1,
         }
+        providers = {
+            name: {**draft, "base_url": url, **({"project": "drafts", "bucket": "drafts"} if name == "veo3" else {})}
+            for name, url in self.cloud.endpoints.stand_ins.items()
+        }
         architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-        return {"architecture": architecture, "providers": {"elevenlabs": voices}, **changes}
+        return {"architecture": architecture, "providers": providers, **changes}
 
     def assembly(self, environment: str, checkout: Path | None = None, **changes: Any) -> Path:
         """What would be deployed, synthesised once."""
@@ -190,7 +196,9 @@ class Site:
             for each in secrets.list_secrets()["SecretList"]
             if deployed.names.environment in each["Name"] and not each.get("SecretVersionsToStages")
         }
-        secrets.put_secret_value(SecretId=deployed.names.secret("elevenlabs"), SecretString=DRAFT_KEY)
+        for provider in PROVIDERS:
+            key = draft_key(provider, StateFolder(self.cloud.home).stand_in(provider))
+            secrets.put_secret_value(SecretId=deployed.names.secret(provider), SecretString=key)
         secrets.put_secret_value(SecretId=deployed.names.callback_secret, SecretString="a-long-random-text")
 
 
@@ -216,8 +224,7 @@ _NO_NODE = {"pipeline_id": "none", "node_id": "none", "process_uuid": "none"}
 PROBES: Mapping[str, dict[str, Any]] = {
     "merger": {},
     "audio_mixer": _NO_NODE,
-    "elevenlabs_submitter": _NO_NODE,
-    "elevenlabs_poller": _NO_NODE,
+    **{role: _NO_NODE for name in PROVIDERS for role in (submitter_of(name), poller_of(name))},
     "scheduler": {"Records": []},
     "sweeper": {},
     "webhook_receiver": _request(provider="none"),

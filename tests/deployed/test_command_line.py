@@ -75,8 +75,8 @@ def test_the_logs_tell_the_lessons_story_in_order(environment: Environment, less
 def test_doctor_finds_nothing_broken_and_says_what_is_missing(environment: Environment, lesson: Lesson) -> None:
     done, by_state = _doctor(environment)
     assert (done.returncode, by_state.get("broken", [])) == (0, [])
-    assert "functions: 9 of 9 are active" in by_state["well"]
-    assert "dead letters: none in 3 queues" in by_state["well"]
+    assert "functions: 15 of 15 are active" in by_state["well"]
+    assert "dead letters: none in 6 queues" in by_state["well"]
     assert f"bucket: {BUCKETS['development']} can be reached and written" in by_state["well"]
     assert "secrets: jiki-video/development/elevenlabs has a value" in by_state["well"]
     assert any(words.startswith("provider: elevenlabs is a stand-in at ") for words in by_state["note"])

@@ -10,14 +10,26 @@ import pytest
 
 from tests.deployed.site import BUCKETS, Environment, Site
 from video_production.metrics import NAMESPACE
-from video_production.settings import ACTIVE_INDEX, OPEN_INDEX, ROLES, Names, Role
+from video_production.settings import (
+    ACTIVE_INDEX,
+    LEDGER_INDEX,
+    OPEN_INDEX,
+    PROVIDER_FACTS,
+    PROVIDERS,
+    ROLES,
+    Names,
+    Role,
+    poller_of,
+)
 
 OUTPUTS = {
     "BucketName", "NodesTable", "TakesTable", "PipelineMachineArn", "NodeMachineArn", "MergerName", "MergerArn",
-    "ApiUrl", "SchedulingQueueUrl", "ElevenLabsQueueUrl", "ElevenLabsSecret", "ElevenLabsWebhookSecret",
-    "CallbackSecret", "AlarmTopicArn", "DashboardName",
+    "ApiUrl", "SchedulingQueueUrl", "CallbackSecret", "AlarmTopicArn", "DashboardName",
+    "ElevenLabsQueueUrl", "ElevenLabsSecret", "ElevenLabsWebhookSecret",
+    "HeyGenQueueUrl", "HeyGenSecret", "HeyGenWebhookSecret",
+    "Veo3QueueUrl", "Veo3Secret", "RunwayQueueUrl", "RunwaySecret",
 }  # fmt: skip
-QUEUES = ("scheduling_queue", "failed_merges_queue", "elevenlabs")
+QUEUES = ("scheduling_queue", "failed_merges_queue", *PROVIDERS)
 
 
 @pytest.mark.parametrize("role", ROLES.values(), ids=lambda role: role.name)
@@ -83,6 +95,7 @@ def test_machines_log_and_trace(development: Environment) -> None:
     [
         ("nodes_table", ["pipeline_id", "id"], ACTIVE_INDEX, ["active", "pipeline_id"]),
         ("takes_table", ["take_id", "record"], OPEN_INDEX, ["open", "open_since"]),
+        ("takes_table", ["take_id", "record"], LEDGER_INDEX, ["ledger_month", "at"]),
     ],
 )
 def test_tables_have_their_keys_their_index_and_backups(
@@ -93,8 +106,7 @@ def test_tables_have_their_keys_their_index_and_backups(
     assert [key["AttributeName"] for key in found["KeySchema"]] == keys
     assert found["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     assert found["SSEDescription"]["Status"] == "ENABLED"
-    [secondary] = found["GlobalSecondaryIndexes"]
-    assert secondary["IndexName"] == index
+    [secondary] = [each for each in found["GlobalSecondaryIndexes"] if each["IndexName"] == index]
     assert [key["AttributeName"] for key in secondary["KeySchema"]] == index_keys
     backups = aws.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
@@ -112,7 +124,7 @@ def test_only_takes_expire(development: Environment) -> None:
 @pytest.mark.parametrize("queue", QUEUES)
 def test_what_a_queue_can_not_deliver_is_kept_for_two_weeks(development: Environment, queue: str) -> None:
     names = development.names
-    name = names.provider_queue(queue) if queue == "elevenlabs" else getattr(names, queue)
+    name = names.provider_queue(queue) if queue in PROVIDERS else getattr(names, queue)
     redrive = json.loads(_queue(development, name)["RedrivePolicy"])
     assert redrive["maxReceiveCount"] == 5
     assert redrive["deadLetterTargetArn"].endswith(f":{Names.dead_letters(name)}")
@@ -130,7 +142,7 @@ def test_queues_call_the_live_alias_and_learn_which_messages_failed(development:
     names = development.names
     readers = {
         names.scheduling_queue: "scheduler",
-        names.provider_queue("elevenlabs"): "elevenlabs_poller",
+        **{names.provider_queue(provider): poller_of(provider) for provider in PROVIDERS},
         names.failed_merges_queue: "error_callback",
     }
     for queue, role in readers.items():
@@ -178,7 +190,8 @@ def _targets(environment: Environment, rule: dict[str, Any]) -> list[dict[str, A
 def test_the_stack_gives_secrets_no_value(site: Site, development: Environment) -> None:
     """One with an invented value would be sent to the provider as a key."""
     names = development.names
-    expected = {names.secret("elevenlabs"), names.webhook_secret("elevenlabs"), names.callback_secret}
+    expected = {names.callback_secret, *map(names.secret, PROVIDERS)}
+    expected |= {names.webhook_secret(facts.name) for facts in PROVIDER_FACTS.values() if facts.webhooks}
     assert site.empty_secrets["development"] == expected
 
 

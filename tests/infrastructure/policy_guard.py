@@ -125,6 +125,10 @@ def _table_accesses(method: str, given: Mapping[str, Any]) -> Iterator[Access]:
         for item in given["TransactItems"]:
             [(kind, request)] = item.items()
             yield _table_access(_TRANSACTED[kind], request)
+    elif method == "batch_get_item":
+        for name, asked in given["RequestItems"].items():
+            for key in asked["Keys"]:
+                yield _table_access("BatchGetItem", {"TableName": name, "Key": key})
     elif method == "query":
         suffix = f"/index/{given['IndexName']}" if "IndexName" in given else ""
         yield Access("dynamodb:Query", _table(given["TableName"]) + suffix, {})

@@ -21,6 +21,7 @@ from video_production.media.captions import Cue
 from video_production.media.mp4.source import S3Object
 from video_production.media.splice.parts import LEAST_PART, Range
 from video_production.media.splice.transfer import write_object
+from video_production.nodes.model import Node
 from video_production.nodes.table import Claim, NodeTable
 from video_production.nodes.work import NodeWork
 from video_production.providers.interface import Progress, Submission
@@ -31,8 +32,9 @@ from video_production.scheduling.failures import Failure
 from video_production.scheduling.scheduler import Scheduler
 from video_production.scheduling.sweeping import Sweep
 from video_production.secrets import Secret
+from video_production.settings import PROVIDERS, poller_of, submitter_of
 from video_production.storage import PART, S3Location, Storage
-from video_production.tables import Table
+from video_production.tables import Delete, Table
 from video_production.takes.table import TakeTable
 from video_production.webhooks.deduplication import Deliveries
 
@@ -73,7 +75,7 @@ class World:
             self.takes,
             self.states,
             self.machine("scheduler", "NODE_MACHINE_ARN"),
-            limits={"elevenlabs": 1},
+            limits={"elevenlabs": 1, "heygen": 1},
             pipeline_machine_arn=self.machine("scheduler", "PIPELINE_MACHINE_ARN"),
             announcer=Announcer(self.nodes, self.events, "default", self.names.environment),
             stale_after=0,
@@ -120,6 +122,31 @@ def test_the_scheduler_may_claim_start_fail_restart_announce_and_end(world: Worl
         for name in ("a", "b"):
             assert scheduler.fail(world.claim_of(name), FAILED)
         assert scheduler.advance("lesson") == "failed"
+
+
+def test_the_scheduler_may_share_job_slots_and_keep_the_queue_for_them(world: World) -> None:
+    heads = [Node("lesson", name, name, "generate-talking-head", {}, {"provider": "heygen"}) for name in ("a", "b")]
+    write(world.nodes, heads, {})
+    scheduler = world.scheduler()
+    with world.guard.acting_as("scheduler"):
+        scheduler.advance("lesson")
+        states = {name: world.nodes.node("lesson", name) for name in ("a", "b")}
+        [running] = [name for name, state in states.items() if state and state.status == "in_progress"]
+        [waiting] = [name for name, state in states.items() if state and state.ticket]
+        assert scheduler.fail(world.claim_of(running), FAILED)
+        scheduler.take({"provider": "heygen", "pipeline_id": "lesson"})
+        assert scheduler.fail(world.claim_of(waiting), FAILED)
+        assert scheduler.advance("lesson") == "failed"
+    assert {("scheduler", f"dynamodb:{action}") for action in ("PutItem", "DeleteItem", "BatchGetItem")} <= (
+        world.guard.used
+    )
+
+
+def test_the_scheduler_deletes_nothing_but_slots_and_tickets(world: World) -> None:
+    write(world.nodes, [node("a")])
+    table = Table(world.dynamodb, world.names.nodes_table)
+    with world.guard.acting_as("scheduler"), pytest.raises(Denied, match="DeleteItem"):
+        table.write(Delete(table=table.name, key={"pipeline_id": "lesson", "id": "a"}))
 
 
 def test_the_submitter_may_buy_and_the_poller_may_finish_what_was_bought(world: World) -> None:
@@ -253,14 +280,15 @@ def test_the_starter_may_start_a_pipeline_again(world: World) -> None:
 def test_each_secret_is_read_by_those_whose_it_is_alone(world: World) -> None:
     names = world.names
     readers = {
-        names.secret("elevenlabs"): {"elevenlabs_submitter", "elevenlabs_poller"},
+        **{names.secret(provider): {submitter_of(provider), poller_of(provider)} for provider in PROVIDERS},
         names.webhook_secret("elevenlabs"): {"webhook_receiver"},
+        names.webhook_secret("heygen"): {"webhook_receiver"},
         names.callback_secret: {"merger", "error_callback"},
     }
     value = SimpleNamespace(get_secret_value=lambda SecretId: {"SecretString": "s"}, exceptions=None)  # noqa: N803
     client = world.guard.watch("secretsmanager", value)
     for secret, allowed in readers.items():
-        for role in ("merger", "scheduler", "webhook_receiver", "elevenlabs_poller", *sorted(allowed)):
+        for role in ("merger", "scheduler", "webhook_receiver", *map(poller_of, PROVIDERS), *sorted(allowed)):
             with world.guard.acting_as(role):
                 if role in allowed:
                     assert Secret(secret, client=client).read() == "s"
