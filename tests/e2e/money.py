@@ -11,7 +11,10 @@ _ENDS = ("settled", "refunded")
 
 
 def check_money(lab: Lab) -> tuple[int, int, int]:
-    """known ≤ book ≤ known + unknown, in requests and in dollars; at most one charge per take. Returns (known, book, unknown)."""
+    """known ≤ book ≤ known + unknown, in requests and in dollars; at most one charge per take.
+
+    Returns the three, in requests.
+    """
     events: dict[tuple[str, str], set[str]] = defaultdict(set)
     for item in lab.takes_items():
         if item["record"].startswith("ledger#"):
