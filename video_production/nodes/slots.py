@@ -31,8 +31,7 @@ __all__ = [
 
 _PARTITION = "#slots#"
 _MINE = "{process_uuid} = :mine"
-ENDED = "{status} <> :in_progress"
-"""Of a holder's node: the work on it is over, so nothing more is sent in its slot."""
+_ENDED = "{status} <> :in_progress"  # of the holder's node: nothing more is sent in the slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +110,22 @@ def use_slot(table: str, name: str, claim: Claim, sent: Mapping[str, Any]) -> Up
     return Update(table=table, key=slot_key(name), set=dict(sent), condition=_MINE, values={"mine": claim.process_uuid})
 
 
-def give_back_slot(table: str, name: str, claim: Claim) -> Delete:
-    """The action that frees a slot; its condition fails when it is somebody else's by now."""
-    return Delete(table=table, key=slot_key(name), condition=_MINE, values={"mine": claim.process_uuid})
+def give_back_slot(table: Table, name: str, claim: Claim) -> bool:
+    """Free the slot of a node that has ended, and whose job has. False when it moved on and left the slot."""
+    forget = Update(
+        table=table.name,
+        key=claim.key,
+        remove=["slot"],
+        condition=f"{_MINE} AND {{slot}} = :slot AND {_ENDED}",
+        values={"mine": claim.process_uuid, "slot": name, "in_progress": NodeStatus.IN_PROGRESS},
+    )
+    remove = Delete(table=table.name, key=slot_key(name), condition=_MINE, values={"mine": claim.process_uuid})
+    try:
+        transact(table.client, [forget, remove], table.sleep)
+    except ConditionFailed as failure:
+        # Where it is not the node's any more it has come back: by somebody else, or by a try whose answer was lost.
+        return failure.failed[1]
+    return True
 
 
 def release_slot(table: Table, slot: JobSlot) -> bool:
@@ -124,7 +136,7 @@ def release_slot(table: Table, slot: JobSlot) -> bool:
     moved_on = Check(
         table=table.name,
         key=slot.holder.key,
-        condition=f"attribute_not_exists({{process_uuid}}) OR {{process_uuid}} <> :mine OR {ENDED}",
+        condition=f"attribute_not_exists({{process_uuid}}) OR {{process_uuid}} <> :mine OR {_ENDED}",
         values={"mine": slot.holder.process_uuid, "in_progress": NodeStatus.IN_PROGRESS},
     )
     delete = Delete(table=table.name, key=slot_key(slot.name), condition=condition, values=values)

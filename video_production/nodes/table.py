@@ -15,7 +15,7 @@ from video_production.errors import NotFound, RequestError, Superseded
 from video_production.nodes.claims import Claim
 from video_production.nodes.model import Desired, Node, NodeStatus, Outcome, Output, Pipeline
 from video_production.nodes.reading import PIPELINE_ITEM, read_items, read_node, read_pipeline
-from video_production.nodes.slots import ENDED, give_back_slot, hand_over_slot, take_slot
+from video_production.nodes.slots import hand_over_slot, take_slot
 from video_production.nodes.tickets import Ticket, queue_partition, read_queue
 from video_production.tables import Check, ConditionFailed, Delete, Put, Table, Update, transact
 
@@ -247,22 +247,6 @@ class NodeTable:
             old = failure.olds[0] or self.table.get(claim.key) or {}
             return fresh if old.get("process_uuid") == process_uuid else None
         return fresh
-
-    def give_back(self, claim: Claim, slot: str) -> bool:
-        """Free the job slot of a node that has ended, and whose job has. False when it moved on and left the slot."""
-        forget = Update(
-            table=self.name,
-            key=claim.key,
-            remove=["slot"],
-            condition=f"{{process_uuid}} = :mine AND {{slot}} = :slot AND {ENDED}",
-            values={"mine": claim.process_uuid, "slot": slot, "in_progress": NodeStatus.IN_PROGRESS},
-        )
-        try:
-            transact(self.client, [forget, give_back_slot(self.name, slot, claim)], self.table.sleep)
-        except ConditionFailed as failure:
-            # Where it is not the node's any more it has come back: by somebody else, or by a try whose answer was lost.
-            return failure.failed[1]
-        return True
 
     def restarts(self, claim: Claim) -> int:
         item = self.table.get(claim.key)

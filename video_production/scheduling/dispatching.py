@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from video_production.errors import TransientError
 from video_production.nodes.claims import Claim
 from video_production.nodes.model import Desired, Node, NodeStatus, Pipeline
-from video_production.nodes.slots import JobSlot, free_slots, held_slots, read_slot, release_slot
+from video_production.nodes.slots import JobSlot, free_slots, give_back_slot, held_slots, read_slot, release_slot
 from video_production.nodes.table import NodeTable
 from video_production.nodes.tickets import Ticket, draw_tickets, first_tickets, put_back, read_holders
 from video_production.takes.model import TakeState
@@ -117,7 +117,7 @@ class Dispatcher:
                 slot = read_slot(self.nodes.table, node.slot) if node.status == NodeStatus.FAILED else None
                 if slot and slot.holder == claim and not self._job_ended(slot):
                     continue
-                if self.nodes.give_back(claim, node.slot):
+                if give_back_slot(self.nodes.table, node.slot, claim):
                     freed.add(node.slot.rpartition("#")[0])
         return freed & self.limits.keys()
 
