@@ -31,7 +31,7 @@ from video_production.settings import (
     ProviderSettings,
     submitter_of,
 )
-from video_production.takes.waiting import next_look
+from video_production.takes.waiting import looks_until
 
 __all__ = [
     "DEFAULT_ENVIRONMENT",
@@ -268,22 +268,13 @@ class ProviderOptions(_Section):
             fields = "poll_interval_seconds, poll_longest_seconds and deadline_seconds"
             told = _listed(tuple(f"{wait:g}" for wait in waits))
             return f"{facts.name}: {fields} are {told}; none may be less than the one before"
-        looks = _looks(whole)
+        looks = looks_until(whole.deadline, whole)
         if looks > whole.poll_limit:
             return (
                 f"{facts.name}.poll_limit is {whole.poll_limit}, but a job is looked at {looks} times until its "
                 "deadline; raise it, or let the waits grow"
             )
         return ""
-
-
-def _looks(settings: ProviderSettings) -> int:
-    """How often a job is looked at until its deadline, at most."""
-    age, count = 0.0, 0
-    while age < settings.deadline:
-        age += next_look(age, settings, chance=lambda: 0.0)
-        count += 1
-    return count
 
 
 class Tables(_Section):

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tools.cost.usage import POLL_TRANSITIONS, WATCH_TRANSITIONS, FunctionUse, Usage
-from video_production.settings import ROLES
+from video_production.settings import ROLES, FunctionSettings
+from video_production.takes.waiting import looks_until
 
 __all__ = [
     "HIGH",
     "LOW",
+    "WAITING",
     "Assumed",
     "Line",
     "Prices",
@@ -28,6 +29,8 @@ __all__ = [
     "wait_usd",
 ]
 
+WAITING = FunctionSettings.from_environment({"JIKI_ENVIRONMENT": "production"}).provider("elevenlabs")
+"""The usual waits for a voiceover."""
 _GB = 1_000_000_000
 _FULL_CPU_MB = 1769
 """Memory at which a function has one whole vCPU; less memory, less CPU. Source: "Lambda quotas", developer guide."""
@@ -71,7 +74,6 @@ class Assumed:
     timed: float
     minutes: int
     traced: float
-    poll_interval: float = 10
 
 
 LOW = Assumed(slower=1, cpu_bound=False, cold=False, job=10, timed=2, minutes=1, traced=0.05)
@@ -159,9 +161,9 @@ def merge_usd(usage: Usage, prices: Prices, end: Assumed) -> float:
     return function_usd("merger", use, each, prices) + prices.of("lambda_request", 1)
 
 
-def wait_usd(usage: Usage, prices: Prices, job: float, interval: float = 10) -> tuple[int, int, float]:
+def wait_usd(usage: Usage, prices: Prices, job: float) -> tuple[int, int, float]:
     """Rounds, state transitions and US dollars of waiting for a job that takes `job` seconds."""
-    rounds = math.ceil(job / interval)
+    rounds = looks_until(job, WAITING)
     use = usage.functions["elevenlabs_poller"]
     each = use.seconds / use.invocations * _stretch(usage, "elevenlabs_poller", HIGH)
     usd = prices.of("states_transition", rounds * POLL_TRANSITIONS) + rounds * (
@@ -176,7 +178,7 @@ def machine_log_bytes(usage: Usage) -> int:
 
 
 def _rounds(usage: Usage, end: Assumed) -> int:
-    return usage.jobs * math.ceil(end.job / end.poll_interval)
+    return usage.jobs * looks_until(end.job, WAITING)
 
 
 def transitions(usage: Usage, end: Assumed) -> int:

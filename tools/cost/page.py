@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.cost.estimate import HIGH, LOW, Prices, lesson_lines, merge_usd, wait_usd
+from tools.cost.estimate import HIGH, LOW, WAITING, Prices, lesson_lines, merge_usd, wait_usd
 from tools.cost.load import load_tables
 from tools.cost.markdown import between_marks, table
 from tools.cost.stack import StackSize
@@ -24,7 +24,7 @@ _MONTH = 30
 _IDLE_POLLS = 15 * 60 * 24 * _MONTH
 """Requests a month with which Lambda asks one queue that is empty: five readers, twenty seconds each."""
 _SWEEPS = 12 * 24 * _MONTH
-_ENDS = ((10, "10 s"), (60, "1 min"), (300, "5 min"), (600, "10 min (the limit)"))
+_ENDS = ((10, "10 s"), (60, "1 min"), (300, "5 min"), (WAITING.deadline, "30 min (the deadline)"))
 _VOLUMES = (10, 100, 1_000, 10_000)
 
 

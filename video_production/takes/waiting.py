@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from video_production.settings import ProviderSettings
 
-__all__ = ["next_look", "waited_enough"]
+__all__ = ["looks_until", "next_look", "waited_enough"]
 
 _JITTER = 0.1
 """Jobs that were sent together are not asked about together: up to this share is added to each wait."""
@@ -25,6 +25,15 @@ def next_look(age: float, settings: ProviderSettings, chance: Callable[[], float
     longest = max(settings.poll_interval, settings.poll_longest)
     wait = min(max(age * settings.poll_growth, settings.poll_interval), longest)
     return wait * (1 + _JITTER * chance())
+
+
+def looks_until(age: float, settings: ProviderSettings) -> int:
+    """How often a job is looked at, at most, until one look finds it at this age or older."""
+    passed, count = 0.0, 0
+    while passed < age:
+        passed += next_look(passed, settings, chance=lambda: 0.0)
+        count += 1
+    return count
 
 
 def waited_enough(now: float, sent_at: float, asked_at: float, settings: ProviderSettings) -> bool:

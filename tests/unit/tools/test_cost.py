@@ -44,10 +44,11 @@ def test_a_minute_of_the_merger_costs_what_its_memory_and_disk_cost() -> None:
     assert function_usd("merger", use, 60, PRICES) == pytest.approx(expected)
 
 
-def test_ten_minutes_of_waiting_are_sixty_rounds() -> None:
-    rounds, transitions, usd = wait_usd(USAGE, PRICES, 600)
-    assert (rounds, transitions) == (60, 300)
-    assert 300 * 0.025 / 1000 < usd < 0.02
+def test_rounds_of_waiting_become_rarer_with_the_age_of_the_job() -> None:
+    assert [wait_usd(USAGE, PRICES, minutes * 60)[0] for minutes in (1, 5, 10, 30)] == [6, 22, 29, 49]
+    rounds, transitions, usd = wait_usd(USAGE, PRICES, 1800)
+    assert (rounds, transitions) == (49, 245)
+    assert 245 * 0.025 / 1000 < usd < 0.02
 
 
 def test_transitions_of_waiting_are_assumed_and_not_measured() -> None:
