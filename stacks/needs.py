@@ -124,7 +124,11 @@ def _merger(around: Surroundings) -> Needs:
     names = around.names
     bought = f"{around.bucket(around.settings.bucket.name)}/{_TAKES_FOLDER}/*"
     return Needs(
-        {"NODES_TABLE": names.nodes_table, **_callback_variables(around)},
+        {
+            "NODES_TABLE": names.nodes_table,
+            "ALLOW_INBAND": "on" if around.settings.allow_inband else "off",
+            **_callback_variables(around),
+        },
         (
             around.table(names.nodes_table, "GetItem", "UpdateItem"),
             *around.readable(),

@@ -324,6 +324,10 @@ class EnvironmentSettings(_Section):
     reserved_concurrency: Annotated[dict[str, _Concurrency], _keys_of(tuple(ROLES), "function")] = Field(
         default={}, description="a whole number from 1 to 10000"
     )
+    allow_inband: bool = Field(
+        default=False,
+        description="true or false: whether merges may put codec settings into the stream, which spares encoding",
+    )
     callback_hosts: tuple[HostName, ...] = Field(
         default=(), description="a list of host names that callbacks may be sent to, without https:// and path"
     )

@@ -360,6 +360,8 @@ class FunctionSettings:
     pipeline_machine_arn: str
     stale_after: float
     """Seconds after which the scheduler checks on an untouched node in progress."""
+    allow_inband: bool
+    """Whether merges may put codec settings into the stream, which spares encoding and not every player plays."""
     callback_hosts: tuple[str, ...]
     callback_secret: str
     """The Secrets Manager name of what callbacks are signed with."""
@@ -390,6 +392,7 @@ class FunctionSettings:
             node_machine_arn=given.get("NODE_MACHINE_ARN", ""),
             pipeline_machine_arn=given.get("PIPELINE_MACHINE_ARN", ""),
             stale_after=float(given.get("STALE_AFTER_SECONDS", "120")),
+            allow_inband=given.get("ALLOW_INBAND") == "on",
             callback_hosts=tuple(host for host in given.get("CALLBACK_HOSTS", "").split(",") if host),
             callback_secret=given.get("CALLBACK_SECRET", names.callback_secret),
             scheduling_queue_url=given.get("SCHEDULING_QUEUE_URL", ""),

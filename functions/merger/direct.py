@@ -28,11 +28,15 @@ _CALLBACK_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class DirectCaller:
-    """How callers are told: the hosts that may be called, what is signed with, where a failure is reported."""
+    """How callers are told: the hosts that may be called, what is signed with, where a failure is reported.
+
+    `allow_inband` is as `merge` has it.
+    """
 
     hosts: tuple[str, ...]
     secret: Secret
     report: Report
+    allow_inband: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,8 @@ def answer_direct(request: DirectRequest, caller: DirectCaller, storage: Storage
         with tempfile.TemporaryDirectory(prefix="merge-") as folder:
             target = request.destination()
             inputs = [MergeInput(file_name(each.key), each) for each in request.inputs()]
-            merged = merge(inputs, target, Path(folder), storage=storage, deadline=deadline)
+            allowed = caller.allow_inband
+            merged = merge(inputs, target, Path(folder), storage=storage, deadline=deadline, allow_inband=allowed)
         result = {"s3_key": target.key, "duration": merged.result.duration, "size": merged.size}
         answer = {
             **result,

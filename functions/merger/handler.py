@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from functions.making import deadline, logger, make_node, settings, storage, telemetry, work_measured
@@ -9,7 +10,8 @@ from functions.merger.direct import DirectCaller, DirectRequest, answer_direct
 from video_production.nodes.merging import make_merge
 from video_production.secrets import Secret
 
-caller = DirectCaller(settings.callback_hosts, Secret(settings.callback_secret), telemetry.add)
+caller = DirectCaller(settings.callback_hosts, Secret(settings.callback_secret), telemetry.add, settings.allow_inband)
+_make = partial(make_merge, allow_inband=settings.allow_inband)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -20,7 +22,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             answer = answer_direct(DirectRequest.from_event(event), caller, storage, deadline(context))
         logger.info("merge for a direct caller", extra={"answer": answer})
         return answer
-    merged = make_node(event, context, make_merge)
+    merged = make_node(event, context, _make)
     if merged is None:
         return {"status": "superseded"}
     result = merged.result

@@ -1,7 +1,7 @@
 """Joins videos in the cheapest way that is safe, wherever they lie: on this machine or in S3.
 
     splice          all are encoded alike: a new header, and the media copied as it is (inside S3, by S3)
-    splice-inband   only when asked for: codec settings differ, and are put into the stream as it passes through us
+    splice-inband   only when asked for or allowed: codec settings differ, and are put into the stream as it passes through us
     reencode-some   some differ: these are encoded like the others, then everything is spliced
     reencode-all    nothing can be kept: everything is decoded and encoded once
 
@@ -113,13 +113,14 @@ def merge(
     deadline: float | None = None,
     on_progress: OnProgress | None = None,
     ffmpeg: str = "ffmpeg",
+    allow_inband: bool = False,
     folder: str = "",
     upload_lifetime: float = UPLOAD_LIFETIME,
 ) -> Merged:
     """Join `inputs` in order into `destination`, which changes only once the result has been verified.
 
     `storage` is needed where anything lies in S3. `work` is a folder for files, used only where something is
-    re-encoded. `draft` marks the file as containing a draft's work; `tags` are for an object in S3. `deadline` is a
+    re-encoded; `allow_inband` lets `auto` put codec settings into the stream before it encodes. `draft` marks the file as containing a draft's work; `tags` are for an object in S3. `deadline` is a
     `time.monotonic` value. Uploads that killed merges left open are aborted once they are `upload_lifetime` seconds
     old: those of the destination, or of all below `folder`, where only earlier tries of this merge have written.
     Raises MediaError (inputs that can't be joined), RequestError (a `method` that does not fit), OutOfTime,
@@ -130,7 +131,7 @@ def merge(
     with ExitStack() as opened:
         report = on_progress or _unheard
         run = _Run(inputs, destination, work, storage, draft, tags, deadline, report, ffmpeg, opened)
-        run.folder, run.lifetime = folder, upload_lifetime
+        run.allow_inband, run.folder, run.lifetime = allow_inband, folder, upload_lifetime
         return run.merge(method)
 
 
@@ -148,6 +149,7 @@ class _Run:
     report: OnProgress
     ffmpeg: str
     opened: ExitStack
+    allow_inband: bool = False
     folder: str = ""
     lifetime: float = UPLOAD_LIFETIME
     read_before: int = field(init=False, default=0)
@@ -164,6 +166,9 @@ class _Run:
             partial(self.report, "reading"),
         )
         plan = plan_splice(candidates, inband=wish == "splice-inband")
+        if wish == "auto" and self.allow_inband and not isinstance(plan, Splice):
+            inband = plan_splice(candidates, inband=True)
+            plan = inband if isinstance(inband, Splice) else plan
         if isinstance(plan, Splice):
             plan = plan.marked(draft=self.draft)  # one table of all samples is enough to keep in memory
             method: Method = "splice-inband" if plan.inband else "splice"

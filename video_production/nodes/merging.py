@@ -16,10 +16,12 @@ from video_production.storage import Storage, StoredObject
 __all__ = ["make_merge"]
 
 
-def make_merge(claim: Claim, nodes: NodeTable, storage: Storage, deadline: float) -> Merged:
+def make_merge(
+    claim: Claim, nodes: NodeTable, storage: Storage, deadline: float, *, allow_inband: bool = False
+) -> Merged:
     """Join the node's segments and complete it; captions move to where their clips lie.
 
-    `deadline` is a `time.monotonic` value. Raises Superseded, MediaError, OutOfTime, OperatorError, TransientError.
+    `deadline` is a `time.monotonic` value; `allow_inband` is as `merge` has it. Raises Superseded, MediaError, OutOfTime, OperatorError, TransientError.
     """
     with tempfile.TemporaryDirectory(prefix="merge-") as folder:
         work = NodeWork(claim, nodes, storage, Path(folder))
@@ -35,6 +37,7 @@ def make_merge(claim: Claim, nodes: NodeTable, storage: Storage, deadline: float
             tags=work.tags,
             on_progress=work.tell,
             deadline=deadline,
+            allow_inband=allow_inband,
             folder=work.folder,
         )
         result = merged.result
