@@ -12,6 +12,7 @@ import pytest
 from tests.unit.media.clips import FFMPEG, make_clip, run_ffmpeg
 from tests.unit.media.spliced import check_splice, decode_frames, splice, why_not
 from video_production.errors import MediaError
+from video_production.media.merge import MergeInput, merge
 from video_production.media.mp4.model import AudioEntry
 from video_production.media.mp4.reader import read_movie
 from video_production.media.mp4.source import LocalFile
@@ -130,6 +131,17 @@ def test_codec_settings_that_differ_go_into_the_stream(case: str, tmp_path: Path
     clips = INBAND[case](tmp_path)
     assert "encoded with other settings" in why_not(*clips)
     check_splice(clips, tmp_path / "out.mp4", inband=True)
+
+
+def test_a_merge_puts_settings_into_the_stream_only_where_that_is_allowed(tmp_path: Path) -> None:
+    clips = [MergeInput(path.name, path) for path in next(iter(INBAND.values()))(tmp_path)]
+    methods = []
+    for allowed in (False, True):
+        work = tmp_path / str(allowed)
+        work.mkdir()
+        made = merge(clips, work / "out.mp4", work, allow_inband=allowed, ffmpeg=FFMPEG)
+        methods.append(made.result.method)
+    assert methods == ["reencode-all", "splice-inband"]
 
 
 UNFIT: dict[str, tuple[Maker, str]] = {
