@@ -41,7 +41,7 @@ _LIFE = {"submit": 300.0, "check": 150.0, "schedule": 30.0}
 _REPEATS = 8
 _ROUNDS = 60
 _PASSES = 30
-_SHORTEST_REST, _LONGEST_REST = 0.1, 0.5
+_SHORTEST_REST, _LONGEST_REST = 0.06, 0.5
 """Real seconds that a stand-in gets for its work between two looks at it."""
 _real_send = sending.send
 
@@ -108,7 +108,6 @@ class World:
             "JIKI_ENVIRONMENT": "local",
             f"{upper}_MODE": "draft",
             f"{upper}_BASE_URL": self._server.url,
-            f"{upper}_POLL_INTERVAL_SECONDS": "0.01",  # Runway's module keeps real seconds between its looks
             **{f"{upper}_{name.upper()}": value for name, value in self.subject.options.items()},
         }
         settings = FunctionSettings.from_environment(variables)
@@ -163,6 +162,9 @@ class World:
         """Every take there is, whether a node shows it or not."""
         ids = [take_id for take_id, record in self.memory.tables.get("takes", {}) if record == "take"]
         return [take for take_id in ids if (take := self.takes.get(take_id))]
+
+    def open_takes(self) -> list[Take]:
+        return [take for take in self.all_takes() if take.state in (TakeState.SUBMITTING, TakeState.SUBMITTED)]
 
     def content(self) -> bytes:
         """The node's file."""
@@ -305,7 +307,7 @@ class World:
         return strike
 
     def _meanwhile(self, fault: Fault) -> None:
-        """What somebody else does at this very moment, from its beginning to its end; then the disturbed one goes on."""
+        """What somebody else does at this very moment, whole; then the disturbed one goes on."""
         self.tap.quiet = True
         life, running = self.life, self.running
         node = self.nodes.node(PIPELINE, NODE)
