@@ -1,7 +1,7 @@
 """Joins videos in the cheapest way that is safe, wherever they lie: on this machine or in S3.
 
     splice          all are encoded alike: a new header, and the media copied as it is (inside S3, by S3)
-    splice-inband   only when asked for or allowed: codec settings differ, and are put into the stream as it passes through us
+    splice-inband   only when asked for or allowed: codec settings differ, and go into the stream as it passes us
     reencode-some   some differ: these are encoded like the others, then everything is spliced
     reencode-all    nothing can be kept: everything is decoded and encoded once
 
@@ -120,9 +120,10 @@ def merge(
     """Join `inputs` in order into `destination`, which changes only once the result has been verified.
 
     `storage` is needed where anything lies in S3. `work` is a folder for files, used only where something is
-    re-encoded; `allow_inband` lets `auto` put codec settings into the stream before it encodes. `draft` marks the file as containing a draft's work; `tags` are for an object in S3. `deadline` is a
-    `time.monotonic` value. Uploads that killed merges left open are aborted once they are `upload_lifetime` seconds
-    old: those of the destination, or of all below `folder`, where only earlier tries of this merge have written.
+    re-encoded; `allow_inband` lets `auto` put codec settings into the stream before it encodes. `draft` marks the file
+    as containing a draft's work; `tags` are for an object in S3. `deadline` is a `time.monotonic` value. Uploads that
+    killed merges left open are aborted once they are `upload_lifetime` seconds old: those of the destination, or of
+    all below `folder`, where only earlier tries of this merge have written.
     Raises MediaError (inputs that can't be joined), RequestError (a `method` that does not fit), OutOfTime,
     OperatorError, TransientError, VerificationFailed.
     """

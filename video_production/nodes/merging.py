@@ -21,7 +21,8 @@ def make_merge(
 ) -> Merged:
     """Join the node's segments and complete it; captions move to where their clips lie.
 
-    `deadline` is a `time.monotonic` value; `allow_inband` is as `merge` has it. Raises Superseded, MediaError, OutOfTime, OperatorError, TransientError.
+    `deadline` is a `time.monotonic` value; `allow_inband` is as `merge` has it.
+    Raises Superseded, MediaError, OutOfTime, OperatorError, TransientError.
     """
     with tempfile.TemporaryDirectory(prefix="merge-") as folder:
         work = NodeWork(claim, nodes, storage, Path(folder))
