@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help demo test test-kills test-crowd test-e2e test-browser fuzz bench-concat bench-merge bench-orchestration cost cost-docs bench-imports bench-deploy layer bundles synth lint format lock clean
+.PHONY: help demo test test-kills test-faults test-crowd test-e2e test-browser fuzz bench-concat bench-merge bench-orchestration cost cost-docs bench-imports bench-deploy layer bundles synth lint format lock clean
 
 .PHONY: setup
 setup:
@@ -21,6 +21,10 @@ test: lint  ## set up, run every fast check and test
 
 test-kills: setup  ## kill everything at every stage, for both ElevenLabs ways (some minutes)
 	@$(BIN)/python -m pytest -n 2 -m slow tests/e2e/test_killed.py
+
+test-faults: setup  ## every fault at every moment between two side effects, for every provider (some ten minutes)
+	@$(BIN)/python -m tests.faults --verbose
+	@$(BIN)/python -m pytest -q -m slow tests/unit/takes
 
 test-crowd: setup  ## 200 pipelines at once, whose provider allows five jobs (some ten minutes)
 	@$(BIN)/python -m pytest -m slow tests/e2e/test_crowd.py

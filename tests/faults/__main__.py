@@ -22,7 +22,6 @@ been paid" instead, where nobody could know better.
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 import tempfile
@@ -73,7 +72,7 @@ def main(arguments: list[str]) -> int:
         return 2
     began = time.monotonic()
     results: list[Result] = []
-    with _server() as url, ProcessPoolExecutor(min(len(chosen), os.cpu_count() or 1)) as pool:
+    with _server() as url, ProcessPoolExecutor(len(chosen)) as pool:
         for future in as_completed([pool.submit(campaign, subject.name, url, verbose) for subject in chosen]):
             results += future.result()
     print(_summary(results, time.monotonic() - began))
