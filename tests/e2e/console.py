@@ -22,7 +22,7 @@ from pathlib import Path
 
 __all__ = ["Block", "Command", "ConsoleError", "Shell", "matches", "read_blocks"]
 
-_FENCE = re.compile(r"```(\w*)\s*")
+_FENCE = re.compile(r"```(\w*)(?: .*)?\s*")
 _NOT_LOCAL = re.compile(r"<!-- not-local: (.+) -->")
 ANYTHING = "…"
 
