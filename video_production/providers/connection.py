@@ -8,6 +8,7 @@ the middle of an answer. Both questions are answered at the socket, here.
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import socket
 import threading
@@ -18,7 +19,23 @@ from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPConnectionPool
 
-__all__ = ["GuardedAdapter", "TimeGuard"]
+__all__ = ["GuardedAdapter", "PrivateAddressError", "TimeGuard", "is_public"]
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class PrivateAddressError(OSError):
+    """A host that should be on the public internet is not."""
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to the public internet, and not to this machine or a network around it."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF) if ip in _NAT64 else ip.ipv4_mapped
+        if inner is not None:
+            ip = inner
+    return ip.is_global and not ip.is_multicast
 
 
 class TimeGuard:
@@ -27,10 +44,12 @@ class TimeGuard:
     `sent` turns true the moment the connection is ready (TLS included) and the request may leave: before it, nothing
     can have reached the provider. `expired` turns true when the time is over; a guard that expired never turns `sent`.
     Resolving the host name can't be interrupted; an exchange that hangs there ends late, but with nothing sent.
+    A `public` exchange goes to the public internet alone, wherever its address or a redirect leads.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, public: bool = False) -> None:
         self.sent = False
+        self._public = public
         self.expired = False
         self._lock = threading.Lock()
         self._connections: list[socket.socket] = []
@@ -50,7 +69,9 @@ class TimeGuard:
             connection.close()
 
     def opened(self, connection: socket.socket) -> None:
-        """Watch over a TCP connection that has just been opened."""
+        """Watch over a TCP connection that has just been opened. PrivateAddressError for one that must not be used."""
+        if self._public and not is_public(connection.getpeername()[0]):
+            raise PrivateAddressError("not on the public internet")
         # TLS detaches the socket object it wraps; a duplicate of the descriptor keeps hold of the connection itself.
         duplicate = socket.socket(fileno=os.dup(connection.fileno()))
         with self._lock:

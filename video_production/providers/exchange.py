@@ -22,7 +22,8 @@ class Answer:
 class Call:
     """A request that sends `body` as JSON, or the file `data`.
 
-    `into` takes the body of a good answer, of at most `limit` bytes; `follow` allows redirects.
+    `into` takes the body of a good answer, of at most `limit` bytes; `follow` allows redirects. A `public` one goes to
+    the public internet alone, over https.
     """
 
     operation: str
@@ -35,6 +36,7 @@ class Call:
     limit: int
     follow: bool
     data: IO[bytes] | None = None
+    public: bool = False
 
 
 class InterruptedExchangeError(Exception):

@@ -149,16 +149,20 @@ class ProviderHttp:
         into: IO[bytes] | None = None,
         limit: int = 1 << 20,
         follow: bool = False,
+        given_by: str = "",
     ) -> Answer:
         """Ask for something free and return the 2xx answer, repeating after 408, 425, 429, 5xx and broken connections.
 
         What is sent is `body` as JSON, or the file `data`, from its start at each repetition. `budget` is the total
         time in seconds of all repetitions. With `into`, the answer is streamed there, from the start of the file at
-        each repetition. `follow` allows redirects: never together with a key in `headers`.
+        each repetition. `follow` allows redirects: never together with a key in `headers`. `given_by` is the base URL
+        of the API whose answer named `url`, where one did: what an API on https names must be https itself and on the
+        public internet, redirects included, so that no answer has this machine ask its own network.
         `operation` names the request in the metric of latencies.
         Raises ProviderUnreachable, with the provider's code and HTTP status where it answered.
         """
-        call = Call(operation, method, url, headers or {}, params, body, into, limit, follow, data)
+        public = given_by.lower().startswith("https://")
+        call = Call(operation, method, url, headers or {}, params, body, into, limit, follow, data, public)
         deadline = self._clock() + budget
         pause = 0.5
         for attempts_left in range(FREE_ATTEMPTS - 1, -1, -1):

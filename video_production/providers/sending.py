@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import requests
 import urllib3.exceptions
 
-from video_production.providers.connection import GuardedAdapter, TimeGuard
+from video_production.providers.connection import GuardedAdapter, PrivateAddressError, TimeGuard
 from video_production.providers.exchange import Answer, Call, InterruptedExchangeError
 
 __all__ = ["send"]
@@ -28,18 +28,20 @@ def send(call: Call, verify: bool | str, budget: float) -> Answer:
 
     `verify` is as `requests` has it: True, or certificate authorities (a path). Raises InterruptedExchangeError alone.
     """
-    with TimeGuard(budget) as guard, requests.Session() as session:
+    if call.public and not call.url.lower().startswith("https://"):
+        raise InterruptedExchangeError("its address is not https", sent=False, curable=False)
+    with TimeGuard(budget, public=call.public) as guard, requests.Session() as session:
         session.trust_env = False
         session.max_redirects = 3
-        for scheme in ("https://", "http://"):
+        session.adapters.clear()  # a redirect may name a scheme that is none of ours
+        for scheme in ("https://",) if call.public else ("https://", "http://"):
             session.mount(scheme, GuardedAdapter(guard))
         try:
             answer = _send(session, call, verify, max(budget, 0.001))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # The library's texts hold URLs and header values: only our own words leave this method.
             why = f"no complete answer within {budget:.0f} s" if guard.expired else _reason(error)
-            curable = not _malformed(error)
-            raise InterruptedExchangeError(why, sent=guard.sent, curable=curable) from None
+            raise InterruptedExchangeError(why, sent=guard.sent, curable=_curable(error)) from None
         if guard.expired:  # An answer without a length looks complete when its connection is shut down.
             raise InterruptedExchangeError(f"no complete answer within {budget:.0f} s", sent=guard.sent)
         return answer
@@ -89,6 +91,12 @@ class _TooLargeError(ValueError):
     pass
 
 
+def _curable(error: Exception) -> bool:
+    """Whether the same request may come through later."""
+    private = any(isinstance(cause, PrivateAddressError) for cause in _causes(error))
+    return not private and not _malformed(error)
+
+
 def _malformed(error: Exception) -> bool:
     """Whether the request itself can't be sent, now or later (a bad address, header or body)."""
     return isinstance(error, _MALFORMED)
@@ -104,6 +112,7 @@ _MALFORMED = (
     UnicodeError,
 )
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (
+    (PrivateAddressError, "its address is not on the public internet"),
     (socket.gaierror, "its host name could not be resolved"),
     (urllib3.exceptions.NameResolutionError, "its host name could not be resolved"),
     (ConnectionRefusedError, "the connection was refused"),

@@ -18,7 +18,7 @@ import pytest
 
 from tests.unit.providers.scripted import Provider, drip, hang_up, reply
 from video_production.errors import OperatorError, ProviderAmbiguous, ProviderRefused, ProviderUnreachable
-from video_production.providers.connection import TimeGuard
+from video_production.providers.connection import TimeGuard, is_public
 from video_production.providers.http import Explanation, ProviderHttp
 
 KEY = "secret-key-of-the-test"
@@ -363,6 +363,50 @@ class TestFreeRequest:
         provider.answers(reply(200))
         http.free_request(provider.url, explain=explain, budget=300)
         assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+
+
+class TestAddressesThatAProviderGives:
+    def test_one_of_a_public_api_must_be_https(self, http: ProviderHttp, provider: Provider) -> None:
+        with pytest.raises(ProviderUnreachable, match="is not https"):
+            http.free_request(provider.url, explain=explain, follow=True, given_by="https://api.acme.example")
+        assert provider.received == []
+
+    def test_one_of_a_public_api_must_not_lead_into_a_private_network(self, tls: tuple[str, Path, list[bytes]]) -> None:
+        url, bundle, received = tls
+        waits: list[float] = []
+        http = ProviderHttp("acme", "Acme", ca_bundle=str(bundle), sleep=waits.append)
+        asked: dict[str, Any] = {"method": "POST", "body": {"text": "hello"}, "explain": explain, "follow": True}
+        assert http.free_request(url, **asked).status == 200
+        received.clear()
+        with pytest.raises(ProviderUnreachable, match="public internet"):
+            http.free_request(url, given_by="https://api.acme.example", **asked)
+        assert (received, waits) == ([], []), "nothing is sent, and nothing is tried again"
+
+    def test_one_of_a_stand_in_may_be_on_this_machine(self, http: ProviderHttp, provider: Provider) -> None:
+        provider.answers(reply(302, headers={"Location": "/there"}), reply(200, {"ok": True}))
+        answer = http.free_request(provider.url, explain=explain, follow=True, given_by=provider.url)
+        assert answer.status == 200
+
+    @pytest.mark.parametrize(
+        ("address", "public"),
+        [
+            ("52.95.110.1", True),
+            ("2606:4700::1111", True),
+            ("127.0.0.1", False),
+            ("10.1.2.3", False),
+            ("169.254.169.254", False),
+            ("100.64.0.1", False),
+            ("0.0.0.0", False),
+            ("::1", False),
+            ("fd00:ec2::254", False),
+            ("fe80::1%eth0", False),
+            ("::ffff:127.0.0.1", False),
+            ("::ffff:52.95.110.1", True),
+            ("64:ff9b::7f00:1", False),
+        ],
+    )
+    def test_what_counts_as_public(self, address: str, public: bool) -> None:
+        assert is_public(address) == public
 
 
 def _everything(error: BaseException) -> str:

@@ -353,6 +353,7 @@ class ElevenLabs:
                     into=file,
                     limit=_LARGEST_SOUND,
                     follow=follow,
+                    given_by=self._base_url if follow else "",
                 )
         except OSError as error:
             raise self._http.unreachable(f"The voiceover could not be kept on the disk: {error.strerror}.") from error

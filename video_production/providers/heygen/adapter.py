@@ -190,7 +190,7 @@ class HeyGen(OneRequest):
         from video_production.providers.heygen.delivery import Delivery
 
         with self._workplace() as folder:
-            delivery = Delivery(self._http, self._storage, attempt.destination, folder)
+            delivery = Delivery(self._http, self._storage, attempt.destination, folder, self._base_url)
             try:
                 clip, captions = delivery.fetch(progress.result)
             except ProviderUnreachable as error:

@@ -29,10 +29,13 @@ _log = logging.getLogger(__name__)
 
 
 class Delivery:
-    """Brings one video into S3; `folder` takes the files on their way."""
+    """Brings one video into S3; `folder` takes the files on their way, `base_url` is the API that names addresses."""
 
-    def __init__(self, http: ProviderHttp, storage: Storage, destination: Destination, folder: Path) -> None:
+    def __init__(
+        self, http: ProviderHttp, storage: Storage, destination: Destination, folder: Path, base_url: str
+    ) -> None:
         self._http = http
+        self._base_url = base_url
         self._storage = storage
         self._destination = destination
         self._folder = folder
@@ -92,6 +95,7 @@ class Delivery:
                     into=file,
                     limit=limit,
                     follow=True,
+                    given_by=self._base_url,
                 )
         except OSError as error:
             raise self._http.unreachable(f"The video could not be kept on the disk: {error.strerror}.") from error

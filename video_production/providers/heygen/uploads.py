@@ -131,6 +131,7 @@ class Uploads:
                 headers={str(name): str(value) for name, value in headers.items()},
                 data=content,
                 budget=self._time_left(),
+                given_by=self._base_url,
             )
         self._ask(f"/v3/assets/{quote(asset_id, safe='')}/complete", body={})
         return asset_id

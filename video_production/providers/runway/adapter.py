@@ -284,6 +284,7 @@ class Runway(OneRequest):
                 headers={"Content-Type": kind},
                 data=form,
                 budget=self._submit_budget / 2,
+                given_by=self._base_url,
             )
         return uri
 
@@ -337,6 +338,7 @@ class Runway(OneRequest):
                     into=file,
                     limit=_LARGEST_CLIP,
                     follow=True,
+                    given_by=self._base_url,
                 )
         except OSError as error:
             raise self._http.unreachable(f"The clip could not be kept on the disk: {error.strerror}.") from error

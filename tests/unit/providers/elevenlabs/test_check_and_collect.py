@@ -10,7 +10,9 @@ import pytest
 
 from tests.unit.providers.elevenlabs.conftest import (
     KEY,
+    SECRET,
     VOICE,
+    Manager,
     history_row,
     speech,
     timed_answer,
@@ -22,6 +24,7 @@ from video_production.errors import (
 )
 from video_production.providers.elevenlabs import ElevenLabs
 from video_production.providers.interface import Made, Progress
+from video_production.providers.secrets import ApiKey
 from video_production.storage import Storage
 
 TIMED_PATH = f"POST /v1/text-to-speech/{VOICE}/with-timestamps?output_format=mp3_44100_128"
@@ -166,3 +169,13 @@ class TestCollect:
             elevenlabs.collect("j1", self.completed(provider), attempt("job"))
         elevenlabs.submit(attempt("timed"))
         assert os.listdir(tmp_path) == []  # noqa: PTH208 - no need for paths
+
+
+def test_the_real_api_can_not_have_this_machine_ask_its_own_network(
+    provider: Provider, storage: Storage, manager: Manager, attempt: Any
+) -> None:
+    live = ElevenLabs(ApiKey(SECRET, client=manager), storage)
+    progress = Progress("completed", "completed", result={"content_url": f"{provider.url}/voice.mp3"})
+    with pytest.raises(ProviderUnreachable, match="not https"):
+        live.collect("j1", progress, attempt("job"))
+    assert provider.received == []

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from tests.unit.providers.heygen import conftest as given
-from tests.unit.providers.heygen.conftest import accepted, film, refused, uploaded, video
+from tests.unit.providers.heygen.conftest import SECRET, Manager, accepted, film, refused, uploaded, video
 from tests.unit.providers.scripted import Provider, reply
 from video_production.errors import ProviderJobFailed, ProviderUnreachable
 from video_production.media.captions import read_captions
 from video_production.providers.heygen import HeyGen
 from video_production.providers.interface import Attempt, Progress
+from video_production.providers.secrets import ApiKey
 from video_production.storage import Storage
 
 Attempts = Callable[..., Attempt]
@@ -155,3 +156,14 @@ class TestCollect:
         provider.answers(reply(body=SRT), reply(body=film(4.0)))
         with pytest.raises(ProviderJobFailed, match=r"what it was to say 2\.0 s"):
             heygen.collect("v1", completed(provider, duration=4.0), attempt())
+
+
+def test_the_real_api_can_not_have_this_machine_ask_its_own_network(
+    provider: Provider, storage: Storage, manager: Manager, attempt: Attempts
+) -> None:
+    live = HeyGen(ApiKey(SECRET, client=manager), storage)
+    for name in ("video_url", "subtitle_url"):
+        result = {"video_url": "https://127.0.0.1/v1.mp4", name: f"{provider.url}/v1"}
+        with pytest.raises(ProviderUnreachable, match="not https"):
+            live.collect("v1", Progress("completed", "completed", result=result), attempt())
+    assert provider.received == []

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.unit.providers.runway.conftest import KEY, TASK, Clock, clip, task
+from tests.unit.providers.runway.conftest import KEY, SECRET, TASK, Clock, Manager, clip, task
 from tests.unit.providers.scripted import Provider, hang_up, reply
 from video_production.errors import ProviderJobFailed, ProviderUnreachable
 from video_production.providers.interface import Price, Progress, Unknown
 from video_production.providers.runway import Runway
+from video_production.providers.secrets import ApiKey
 from video_production.storage import Storage
 
 LOOK = f"GET /v1/tasks/{TASK}"
@@ -182,4 +183,14 @@ def test_nothing_can_be_found_and_nothing_is_asked(runway: Runway, provider: Pro
     found = runway.find(attempt(), frozenset())
     assert isinstance(found, Unknown)
     assert "request history of its developer portal" in found.why
+    assert provider.received == []
+
+
+def test_the_real_api_can_not_have_this_machine_ask_its_own_network(
+    provider: Provider, storage: Storage, manager: Manager, attempt: Any
+) -> None:
+    live = Runway(ApiKey(SECRET, client=manager), storage)
+    progress = Progress("completed", "SUCCEEDED", result={"url": f"{provider.url}/clip.mp4", "credits": 60})
+    with pytest.raises(ProviderUnreachable, match="not https"):
+        live.collect(TASK, progress, attempt())
     assert provider.received == []
