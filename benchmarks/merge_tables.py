@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     begun = time.process_time()
     clips = [read_clip(f"{index}", long.movie, long.video, long.audio) for index in range(INPUTS)]
-    made = assemble(clips, chapters=True)
+    made = assemble(clips, chapters=[clip.name for clip in clips])
     spent = time.process_time() - begun
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     samples = len(made.picture.sizes) + (made.sound.packets if made.sound else 0)

@@ -97,7 +97,7 @@ def _check_plan(plan: Splice, files: Sequence[Source]) -> None:
     assert sound is None or all(run.count > 0 for run in sound.runs), "a run of no packets"
     if sound and sound.packets > _MANY:
         return
-    marked = plan.marked(draft=True)
+    marked = plan.marked(draft=True, chapters=[clip.name for clip in plan.clips])
     for assembly in (plan.assembly, marked.assembly):
         assert sum(piece.size for piece in assembly.pieces) == assembly.size
         for piece in assembly.pieces:

@@ -46,11 +46,15 @@ _OPENED_AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True)
 class MergeInput:
-    """One video in playing order: `name` is what people call it; `sha256` identifies its content, where it is known."""
+    """One video in playing order: `name` is what people call it; `sha256` identifies its content, where it is known.
+
+    `title` is what its chapter is called, the name where there is none.
+    """
 
     name: str
     source: Path | S3Location
     sha256: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +175,8 @@ class _Run:
             inband = plan_splice(candidates, inband=True)
             plan = inband if isinstance(inband, Splice) else plan
         if isinstance(plan, Splice):
-            plan = plan.marked(draft=self.draft)  # one table of all samples is enough to keep in memory
+            # One table of all samples is enough to keep in memory.
+            plan = plan.marked(draft=self.draft, chapters=self._titles)
             method: Method = "splice-inband" if plan.inband else "splice"
             return self._splice(plan, method) if wish != "auto" else self._splice_or_reencode(plan, method)
         if wish in ("splice", "splice-inband"):
@@ -191,10 +196,14 @@ class _Run:
             return self._reencode()
         for source in fitted.opened:
             self.opened.callback(source.close)
-        fitted = replace(fitted, splice=fitted.splice.marked(draft=self.draft))
+        fitted = replace(fitted, splice=fitted.splice.marked(draft=self.draft, chapters=self._titles))
         if wish == "auto":
             return self._splice_or_reencode(fitted.splice, "reencode-some", fitted)
         return self._splice(fitted.splice, "reencode-some", fitted)
+
+    @property
+    def _titles(self) -> list[str]:
+        return [each.title or each.name for each in self.inputs]
 
     def _splice_or_reencode(self, plan: Splice, method: Method, fitted: Fitted | None = None) -> Merged:
         """A splice that does not pass its check was never written; what decodes can still be encoded."""

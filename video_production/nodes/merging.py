@@ -30,7 +30,7 @@ def make_merge(
         draft = any(segment.output.draft for segment in segments)
         target = work.destination(draft=draft)
         merged = merge(
-            [MergeInput(segment.name, segment.location, segment.output.sha256) for segment in segments],
+            [MergeInput(each.name, each.location, each.output.sha256, each.node.title) for each in segments],
             target,
             Path(folder),
             storage=storage,

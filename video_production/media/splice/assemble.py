@@ -83,8 +83,10 @@ class _Media:
             yield Range(index, at, self.end - at)
 
 
-def assemble(clips: Sequence[Clip], *, inband: bool = False, chapters: bool = False, comment: str = "") -> Assembly:
-    """Lay out the clips behind each other. Raises Unfit.
+def assemble(
+    clips: Sequence[Clip], *, inband: bool = False, chapters: Sequence[str] = (), comment: str = ""
+) -> Assembly:
+    """Lay out the clips behind each other, with a title for each where there are `chapters`. Raises Unfit.
 
     All must have the same sample entries; with `inband` they may differ in their codec settings, which are then put
     into the stream, in front of every key frame (`avc3`, `hev1`: ISO/IEC 14496-15).
@@ -105,7 +107,7 @@ def assemble(clips: Sequence[Clip], *, inband: bool = False, chapters: bool = Fa
     if sound:
         tracks.append(_sound_track(clips, sound, media, len(silence), times[-1]))
     size = sum(each.size for each in media)
-    marks = [Chapter(float(at), clip.name) for at, clip in zip(times, clips, strict=False)] if chapters else []
+    marks = [Chapter(float(at), title) for at, title in zip(times, chapters, strict=False)]
     entry = clips[0].video.entry
     assert isinstance(entry, VideoEntry)
     head = file_type(entry)

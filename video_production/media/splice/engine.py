@@ -61,11 +61,11 @@ class Splice:
         """Seconds."""
         return self.assembly.starts[-1]
 
-    def marked(self, *, draft: bool, chapters: bool = True) -> Splice:
-        """The same with what the file says of itself: a mark for drafts, a chapter for each clip."""
+    def marked(self, *, draft: bool, chapters: Sequence[str]) -> Splice:
+        """The same with what the file says of itself: a mark for drafts, a chapter of this title for each clip."""
         comment = DRAFT_COMMENT if draft else ""
-        chapters = chapters and len(self.clips) > 1
-        made = assemble(self.clips, inband=self.inband, chapters=chapters, comment=comment)
+        titles = chapters if len(self.clips) > 1 else ()
+        made = assemble(self.clips, inband=self.inband, chapters=titles, comment=comment)
         return replace(self, assembly=made)
 
     def verify(
