@@ -96,7 +96,7 @@ def make_plan(here: Site, before: Snapshot, wanted: Pipeline, nodes: Sequence[No
     kept = {id for id in publication.reused if known[id].status == NodeStatus.COMPLETED and known[id].output}
     reader = here.reader()
     inputs = {node.id: replace(node, output=known[node.id].output) if node.id in kept else node for node in nodes}
-    appraiser = Appraiser(inputs, before, reader, settings)
+    appraiser = Appraiser(inputs, before, reader, settings, spoken=known)
     planner = _Planner(publication, known, kept, appraiser, reader)
     steps = tuple(planner.step(node) for node in nodes)
     modes = {step.mode for step in steps if step.mode and step.action != "reuse"}

@@ -12,7 +12,7 @@ from typing import Literal, cast
 
 from video_production.cli.workspace import Reader, Snapshot
 from video_production.errors import MediaError, VideoProductionError
-from video_production.nodes.model import Node
+from video_production.nodes.model import Node, NodeStatus
 from video_production.providers.interface import GenerationProvider, GenerationRequest, InputContent, Price
 from video_production.providers.registry import provider_class
 from video_production.settings import FunctionSettings
@@ -26,6 +26,8 @@ Asked = Literal["run", "retry"]
 _GENERATES = "generate-"
 _SPEECH_RATES = (19.0, 11.0)
 """Characters per second of speech, fast and slow: what lies between is a voice that reads a script aloud."""
+_PACE_VARIES = 0.08
+"""How far a voice that has spoken before strays from its own pace, as a fraction."""
 _WIDE_CHARACTER = 3.0
 """A Chinese or Japanese character takes as long to say as so many Latin ones."""
 _SHORTEST_SPEECH = 1.0
@@ -89,13 +91,15 @@ def buying_nodes(nodes: Iterable[Node]) -> list[Node]:
 class Appraiser:
     """Says what nodes would buy. `nodes` holds them and their inputs, each with an output, as an asset, or unmade.
 
-    Two nodes that want the same are one purchase, the first one's.
+    Two nodes that want the same are one purchase, the first one's. `spoken` are the nodes as the last run left them:
+    how fast their voices spoke tells how long a new script of the same voice will be.
     """
 
     nodes: Mapping[str, Node]
     found: Snapshot
     reader: Reader
     settings: Callable[[str], FunctionSettings]
+    spoken: Mapping[str, Node] = field(default_factory=dict)
     promised: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -157,7 +161,7 @@ class Appraiser:
         if node.type == "generate-voiceover":
             scripts = [self.content(self.nodes[id]) for id in node.inputs.get("script", ())]
             text = scripts[0].text if scripts and scripts[0] else None
-            return None if text is None else _speech(text, float(node.config.get("speed") or 1))
+            return None if text is None else self._speech(text, node)
         if node.type == "generate-animation":
             return float(node.config["duration"]), float(node.config["duration"])
         if node.type == "asset":
@@ -169,6 +173,35 @@ class Appraiser:
         if node.type == "merge-videos":
             return sum(low for low, _ in known), sum(high for _, high in known)
         return max(low for low, _ in known), max(high for _, high in known)
+
+    def _speech(self, text: str, node: Node) -> tuple[float, float]:
+        """How long a text takes to say, in seconds, at least and at most."""
+        pace = self._pace(node)
+        speed = float(node.config.get("speed") or 1)
+        rates = (pace * (1 + _PACE_VARIES), pace * (1 - _PACE_VARIES)) if pace else [r * speed for r in _SPEECH_RATES]
+        fast, slow = (max(_SHORTEST_SPEECH, _letters(text) / rate) for rate in rates)
+        return fast, slow
+
+    def _pace(self, node: Node) -> float | None:
+        """Characters per second of what this node's voice has said: in this node, else in all of the pipeline."""
+        said: dict[str, tuple[float, float]] = {}
+        for other in self.spoken.values():
+            if _voice(other) == _voice(node) and other.status == NodeStatus.COMPLETED:
+                scripts = [self.spoken[id] for id in other.inputs.get("script", ()) if id in self.spoken]
+                text = self._stored_text(scripts[0]) if scripts else None
+                if text and other.output and other.output.duration:
+                    said[other.id] = (_letters(text), other.output.duration)
+        own = [said[node.id]] if node.id in said else list(said.values())
+        return sum(letters for letters, _ in own) / sum(seconds for _, seconds in own) if own else None
+
+    def _stored_text(self, script: Node) -> str | None:
+        """A script as the last run had it; None where it can't be read any more."""
+        if not script.output:
+            return None
+        try:
+            return _text(self.reader.read(script.output.bucket, script.output.s3_key))
+        except (VideoProductionError, OSError):
+            return None
 
     def _inputs(self, node: Node) -> tuple[dict[str, tuple[InputContent, ...]], ...] | None:
         """The inputs of a request, at least and at most; the same where they are known. None where nothing is known."""
@@ -237,13 +270,16 @@ def _unmade(request: GenerationRequest) -> bool:
     return any(content.sha256 == _UNMADE for contents in request.inputs.values() for content in contents)
 
 
-def _speech(text: str, speed: float) -> tuple[float, float]:
-    """How long a text takes to say, in seconds, at least and at most."""
+def _voice(node: Node) -> tuple[object, ...]:
+    """What decides how fast a voiceover is spoken."""
+    return (node.type, node.provider, *(node.config.get(name) for name in ("voiceId", "modelId", "speed")))
+
+
+def _letters(text: str) -> float:
+    """How much there is to say: Latin characters, or what takes as long."""
     spoken = " ".join(text.split())
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in spoken)
-    length = len(spoken) - wide + _WIDE_CHARACTER * wide
-    low, high = (max(_SHORTEST_SPEECH, length / rate / speed) for rate in _SPEECH_RATES)
-    return low, high
+    return len(spoken) - wide + _WIDE_CHARACTER * wide
 
 
 def _length(node: Node) -> float | None:
