@@ -8,7 +8,7 @@ same transaction. Whoever loses a condition gets False, re-reads and follows wha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from video_production.errors import RequestError, TransientError
@@ -17,34 +17,23 @@ from video_production.nodes.model import Desired, NodeStatus
 from video_production.nodes.slots import use_slot
 from video_production.nodes.table import PIPELINE_ITEM, Claim
 from video_production.providers.interface import Made, Price
-from video_production.settings import LEDGER_INDEX
-from video_production.tables import Check, ConditionFailed, Put, Table, Update, transact
-from video_production.takes.ledger import (
-    TOTAL,
-    Counted,
-    Entry,
-    Ledger,
-    Totals,
-    read_entry,
-    read_totals,
-    refuse_for_budget,
-)
+from video_production.tables import Check, ConditionFailed, Put, Update, transact
+from video_production.takes.books import TAKE, TakeReader, binding_key, take_key
+from video_production.takes.ledger import Counted, refuse_for_budget
 from video_production.takes.model import LedgerEvent, Take, TakeAttempt, TakeState
 from video_production.takes.reading import made_item, read_take
 
 __all__ = ["TAKE", "TakeTable", "read_take"]
 
-TAKE = "take"
 _CURRENT = "{attempt} = :attempt"
 _UNANSWERED = (TakeState.SUBMITTING, TakeState.UNKNOWN)
 _OPEN = (*_UNANSWERED, TakeState.SUBMITTED)
 _KEPT_REFUSALS = 10
-_MODES = ("live", "draft")
 _MOVES = 4
 _FOLLOWED = (TakeState.SUBMITTED, TakeState.MADE)
 
 
-class TakeTable:
+class TakeTable(TakeReader):
     """Reads and writes takes. `clock` gives Unix seconds; `report` is told of money once, by whoever wrote it down.
 
     `monthly_budget` is what all pipelines together may spend in a month, in US dollars.
@@ -59,49 +48,10 @@ class TakeTable:
         report: Report = unreported,
         monthly_budget: float | None = None,
     ) -> None:
-        self.client = client
-        self.name = name
+        super().__init__(client, name, clock)
         self.nodes_table = nodes_table
-        self.clock = clock
         self.report = report
         self.monthly_budget = monthly_budget
-        self.table = Table(client, name)
-        self.money = Ledger(name, clock)
-
-    def get(self, take_id: str) -> Take | None:
-        item = self.table.get(self._key(take_id))
-        return read_take(item) if item else None
-
-    def bound_to(self, provider: str, external_id: str) -> str | None:
-        """The take that an external id belongs to, if any."""
-        item = self.table.get(_binding_key(provider, external_id))
-        return str(item["bound_to"]) if item else None
-
-    def ledger(self, take_id: str) -> list[dict[str, Any]]:
-        """The ledger records of one take, oldest first."""
-        records = [item for item in self.table.query("take_id", take_id) if item["record"].startswith("ledger#")]
-        order = list(LedgerEvent)
-        return sorted(records, key=lambda record: (float(record["at"]), order.index(LedgerEvent(record["event"]))))
-
-    def entries(self, pipeline_id: str) -> list[Entry]:
-        """Every paid request of a pipeline, drafts too, oldest first."""
-        items = [
-            item for mode in _MODES for item in self.table.query("take_id", self.money.pipeline_key(pipeline_id, mode))
-        ]
-        return _sorted(items)
-
-    def entries_of_month(self, month: str, mode: str) -> list[Entry]:
-        """Every paid request that was sent in a month (`2026-11`, UTC), oldest first; the latest may be missing yet."""
-        pages = self.table.index_pages(LEDGER_INDEX, "ledger_month", f"{month}#{mode}")
-        return _sorted(item for page in pages for item in page)
-
-    def totals(self, pipeline_id: str, mode: str) -> Totals:
-        """What a pipeline has spent and promised."""
-        return read_totals(self.table.get({"take_id": self.money.pipeline_key(pipeline_id, mode), "record": TOTAL}))
-
-    def totals_of_month(self, month: str, mode: str) -> Totals:
-        """What all pipelines together have spent and promised in a month."""
-        return read_totals(self.table.get({"take_id": self.money.month_key(month, mode), "record": TOTAL}))
 
     # Row 3
 
@@ -149,7 +99,7 @@ class TakeTable:
         }
         take = Update(
             table=self.name,
-            key=self._key(take_id),
+            key=take_key(take_id),
             set={
                 "state": TakeState.SUBMITTING,
                 "attempt": attempt.id,
@@ -237,7 +187,7 @@ class TakeTable:
         """One result belongs to one take: whoever looks for a lost one leaves out what is bound elsewhere."""
         return Put(
             table=self.name,
-            item={**_binding_key(take.provider, external_id), "bound_to": take.id, "attempt": attempt_id},
+            item={**binding_key(take.provider, external_id), "bound_to": take.id, "attempt": attempt_id},
             condition="attribute_not_exists({take_id}) OR {bound_to} = :take",
             values={"take": take.id},
         )
@@ -247,7 +197,7 @@ class TakeTable:
         self.table.write(
             Update(
                 table=self.name,
-                key=self._key(take.id),
+                key=take_key(take.id),
                 set={f"attempts.{attempt_id}.orphan": external_id},
                 condition="attribute_exists({take_id})",
             )
@@ -314,7 +264,7 @@ class TakeTable:
         allowed = {"unknown": TakeState.UNKNOWN, "abandoned": TakeState.ABANDONED}
         update = Update(
             table=self.name,
-            key=self._key(take.id),
+            key=take_key(take.id),
             set={
                 "state": state,
                 f"attempts.{take.attempt}.resolution": {
@@ -369,7 +319,7 @@ class TakeTable:
         entries = {"state": state, "charged": charged, **ended, **changes}
         return Update(
             table=self.name,
-            key=self._key(take.id),
+            key=take_key(take.id),
             set={
                 "state": state,
                 **take_changes,
@@ -423,9 +373,6 @@ class TakeTable:
         if state == TakeState.REFUSED and code != "not_sent":
             self.report("ProviderRefusals", provider=take.provider)
 
-    def _key(self, take_id: str) -> dict[str, str]:
-        return {"take_id": take_id, "record": TAKE}
-
 
 def _as_read(name: str, value: float | None) -> str:
     """The condition that a number of the pipeline is as it was read."""
@@ -439,16 +386,8 @@ def _agreed(live: bool | None) -> str:
     return " AND contains({live}, :provider)" if live else " AND NOT contains({live}, :provider)"
 
 
-def _sorted(items: Iterable[Mapping[str, Any]]) -> list[Entry]:
-    return sorted((entry for item in items if (entry := read_entry(item))), key=lambda entry: entry.at)
-
-
 def _forgettable(take: Take | None) -> list[str]:
     """Old refusals, of which the ledger keeps all that matters: an item holds 400 KB, and a busy provider may refuse
     for days. A refusal that named another way is still needed."""
     plain = [a for a in take.attempts.values() if a.state == TakeState.REFUSED and not a.fallback] if take else []
     return [attempt.id for attempt in sorted(plain, key=lambda attempt: attempt.number)[:-_KEPT_REFUSALS]]
-
-
-def _binding_key(provider: str, external_id: str) -> dict[str, str]:
-    return {"take_id": f"external#{provider}#{external_id}", "record": "binding"}
