@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from video_production.errors import OperatorError
+from video_production.provider_facts import PROVIDER_FACTS, PROVIDERS, ProviderFacts
 
 __all__ = [
     "ACTIVE_INDEX",
@@ -60,116 +61,6 @@ INTERMEDIATE_TAG = ("jiki-video", "intermediate")
 Mode = Literal["live", "draft"]
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderFacts:
-    """What holds of a generation provider in every environment, unless its settings say otherwise. Times in seconds.
-
-    A provider has a submitter, a poller, a secret and a queue. Everything that is made per provider loops over
-    `PROVIDER_FACTS`; only its own module knows more.
-    """
-
-    name: str
-    """The documents' word."""
-    title: str
-    """What people read."""
-    output: str
-    """What the names of its stack outputs begin with."""
-    node_type: str
-    makes: str
-    """What comes of a job, as in "sends a voiceover's one request"."""
-    base_url: str
-    """The live API. `{location}` is the setting of that name."""
-    webhooks: bool
-    """Whether the provider can send webhooks."""
-    concurrency: int
-    """Jobs under way at once that an account of the usual plan may have."""
-    deadline: float
-    """How old a job may get before its node stops waiting for it."""
-    first_poll: float = 10
-    growth: float = 0.1
-    """A job is asked about after `age × growth`, but never sooner than `first_poll` or later than `longest_poll`."""
-    longest_poll: float = 60
-    fastest_poll: float = 1
-    """The provider allows no shorter interval."""
-    submit_budget: float = 120
-    """Total time of one paid request."""
-    indexing_lag: float = 60
-    """How long after a request its result may still be missing from what `find` looks at."""
-    disk: int = 512
-    """MB of `/tmp` that its functions need for a result."""
-    key_variable: str = ""
-    """The environment variable that holds the key on a laptop, as the provider's own tools call it."""
-    key_in_file: bool = False
-    """Whether that variable names a file."""
-    options: tuple[str, ...] = ()
-    """Settings that only this provider has, read from `{NAME}_{OPTION}` into `ProviderSettings.options`."""
-
-
-_FACTS = (
-    ProviderFacts(
-        "elevenlabs",
-        "ElevenLabs",
-        "ElevenLabs",
-        "generate-voiceover",
-        makes="a voiceover",
-        base_url="https://api.elevenlabs.io",
-        webhooks=True,
-        concurrency=5,
-        deadline=30 * 60,
-        submit_budget=240,
-        disk=2048,
-        key_variable="ELEVENLABS_API_KEY",
-    ),
-    ProviderFacts(
-        "heygen",
-        "HeyGen",
-        "HeyGen",
-        "generate-talking-head",
-        makes="a talking head",
-        base_url="https://api.heygen.com",
-        webhooks=True,
-        concurrency=10,
-        deadline=2 * 60 * 60,
-        key_variable="HEYGEN_API_KEY",
-        longest_poll=120,
-        indexing_lag=10,
-        disk=4096,
-    ),
-    ProviderFacts(
-        "veo3",
-        "veo3 (Veo 3.1)",
-        "Veo3",
-        "generate-animation",
-        makes="an animation",
-        base_url="https://{location}-aiplatform.googleapis.com",
-        webhooks=False,
-        concurrency=10,
-        deadline=30 * 60,
-        indexing_lag=10 * 60,
-        disk=2048,
-        key_variable="GOOGLE_APPLICATION_CREDENTIALS",
-        key_in_file=True,
-        options=("project", "location", "bucket", "model"),
-    ),
-    ProviderFacts(
-        "runway",
-        "Runway",
-        "Runway",
-        "generate-animation",
-        makes="an animation",
-        base_url="https://api.dev.runwayml.com",
-        webhooks=False,
-        concurrency=2,
-        deadline=60 * 60,
-        key_variable="RUNWAYML_API_SECRET",
-        fastest_poll=5,
-        indexing_lag=10,
-        disk=2048,
-    ),
-)
-PROVIDER_FACTS = {facts.name: facts for facts in _FACTS}
-PROVIDERS = tuple(PROVIDER_FACTS)
-"""The generation providers, as documents name them."""
 POLL_LIMIT = 400
 """Rounds of the node machine that no wait reaches: a round is 13 of the 25,000 events of an execution's history."""
 
@@ -217,7 +108,7 @@ def _roles_of(facts: ProviderFacts) -> tuple[Role, Role]:
 _ROLES = (
     Role("merger", "joins videos", 3008, 900, 10240, ffmpeg=True),
     Role("audio_mixer", "puts audio on a video or a still", 3008, 900, 10240, ffmpeg=True),
-    *(role for facts in _FACTS for role in _roles_of(facts)),
+    *(role for facts in PROVIDER_FACTS.values() for role in _roles_of(facts)),
     Role("scheduler", "starts what is ready; writes failures down; publishes events", 512, 30),
     Role("sweeper", "every five minutes: has everything looked at that is under way", 512, 120),
     Role("webhook_receiver", "checks a provider's webhook and passes it on", 256, 15),

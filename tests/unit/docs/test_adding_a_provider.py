@@ -97,7 +97,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             (copy / name).write_text(content, encoding="utf-8")
-    _insert(copy / "video_production/settings.py", ")\nPROVIDER_FACTS = ", blocks["facts"])
+    _insert(copy / "video_production/provider_facts.py", ")\nPROVIDER_FACTS = ", blocks["facts"])
     types = copy / "video_production/pipelines/node_types.py"
     _insert(types, "class AnimationNode(", blocks["config"] + "\n\n")
     _replace(types, "VeoConfig | RunwayConfig", "VeoConfig | RunwayConfig | AcmeConfig")

@@ -12,7 +12,18 @@ from tests.unit.docs.pages import CHECKOUT
 
 _ROOMS = ("pipelines", "nodes", "scheduling", "takes", "providers", "media", "webhooks", "cli")
 _BESIDE = ("functions", "local_cloud", "stand_ins")
-_BASE = {"attributes", "clients", "errors", "metrics", "queues", "secrets", "settings", "storage", "tables"}
+_BASE = {
+    "attributes",
+    "clients",
+    "errors",
+    "metrics",
+    "provider_facts",
+    "queues",
+    "secrets",
+    "settings",
+    "storage",
+    "tables",
+}
 
 
 def _folders() -> dict[str, Path]:
