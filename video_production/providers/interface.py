@@ -115,7 +115,8 @@ class Progress:
     """Where a job stands. `word` is the provider's own status; `percent` (0 to 100) is None where it tells none.
 
     `result` is what `collect` needs (download URL, content type) once `state` is "completed". `failure` says why it
-    failed, in one sentence; `charged` whether it is billed all the same (None: not known).
+    failed, in one sentence; `charged` whether it is billed all the same (None: not known), `cost` what the provider
+    says that it billed.
     """
 
     state: Literal["running", "completed", "failed"]
@@ -125,6 +126,7 @@ class Progress:
     failure: str = ""
     failure_code: str = ""
     charged: bool | None = None
+    cost: Price | None = None
 
 
 @dataclass(frozen=True, slots=True)

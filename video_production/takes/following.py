@@ -21,7 +21,7 @@ from video_production.errors import (
     VideoProductionError,
 )
 from video_production.metrics import Report, unreported
-from video_production.providers.interface import Attempt, GenerationProvider, Made, Submission, Unknown
+from video_production.providers.interface import Attempt, GenerationProvider, Made, Price, Submission, Unknown
 from video_production.takes.model import Take, TakeState
 from video_production.takes.table import TakeTable
 
@@ -154,7 +154,7 @@ class Follower:
             if progress.state == "failed":
                 code, charged = progress.failure_code, progress.charged
                 failure = ProviderJobFailed(progress.failure, provider=self.provider.name, code=code, charged=charged)
-                return self._fail(take, failure, code=code, charged=charged)
+                return self._fail(take, failure, code=code, charged=charged, cost=progress.cost)
             if progress.state == "running":
                 part = None if progress.percent is None else round(progress.percent / 100, 3)
                 tell(stage="waiting", last_answer=progress.word, progress=part, external_id=external_id)
@@ -169,9 +169,17 @@ class Follower:
             return "waiting"
         return self._made(take, attempt, made, tell)
 
-    def _fail(self, take: Take, error: VideoProductionError, *, code: str, charged: bool | None) -> Followed:
+    def _fail(
+        self,
+        take: Take,
+        error: VideoProductionError,
+        *,
+        code: str,
+        charged: bool | None,
+        cost: Price | None = None,
+    ) -> Followed:
         """Row 8: the job ended without a result. An attempt that is over already ends nothing: the next step looks."""
-        if self.takes.mark_failed(take, take.attempt, code=code, message=str(error), charged=charged):
+        if self.takes.mark_failed(take, take.attempt, code=code, message=str(error), charged=charged, cost=cost):
             raise error
         return "waiting"
 

@@ -148,6 +148,15 @@ def test_a_failed_job_costs_what_its_provider_says(
     assert sums(stage) == expected
 
 
+def test_a_failed_job_that_cost_less_than_expected_is_booked_at_what_it_cost(stage: Stage) -> None:
+    submit(stage, Submission("job-1"))
+    cost = Price(1, "characters", 0.01)
+    stage.provider.progress = [Progress("failed", "failed", failure="Moderated.", charged=True, cost=cost)]
+    with pytest.raises(ProviderJobFailed):
+        stage.buyer().check(stage.claim_of_voice())
+    assert sums(stage) == (0, 0.01, 0)
+
+
 def test_paying_again_leaves_the_first_request_in_the_books(stage: Stage) -> None:
     submit(stage, lost())
     _looked_for(stage)

@@ -41,7 +41,7 @@ from video_production.providers.interface import (
     Submission,
     Unknown,
 )
-from video_production.providers.runway.refusals import Subject, explain
+from video_production.providers.runway.refusals import ACCOUNT_CODES, Subject, explain
 from video_production.providers.runway.requests import (
     IMAGE,
     INLINE_LIMIT,
@@ -182,7 +182,10 @@ class Runway(OneRequest):
             gone = f"Runway no longer knows the task {external_id}."
             raise ProviderJobFailed(gone, provider=self.name, http_status=404) from None
         try:
-            return progress_of(task, Subject(self._key.name))
+            # The task does not show its model, but a credit costs the same with all of them.
+            return progress_of(
+                task, Subject(self._key.name), lambda credits: self._prices.price(self.name, "", credits)
+            )
         except ValueError:
             nowhere = "Runway calls the task finished but gives no address to download from."
             raise self._http.unreachable(nowhere) from None
@@ -259,14 +262,18 @@ class Runway(OneRequest):
         from video_production.providers.form import write_form
 
         key = self._key.read()
-        answer = self._http.free_request(
-            f"{self._base_url}/v1/uploads",
-            operation="upload",
-            method="POST",
-            explain=self._explain(key),
-            headers=self._headers(key),
-            body={"filename": name, "type": "ephemeral"},
-        )
+        try:
+            answer = self._http.free_request(
+                f"{self._base_url}/v1/uploads",
+                operation="upload",
+                method="POST",
+                explain=self._explain(key),
+                headers=self._headers(key),
+                body={"filename": name, "type": "ephemeral"},
+            )
+        except ProviderUnreachable as error:
+            self._forget_refused_key(error.http_status)
+            raise
         try:
             upload = json.loads(answer.content)
             url, fields, uri = str(upload["uploadUrl"]), dict(upload["fields"]), str(upload["runwayUri"])
@@ -299,7 +306,7 @@ class Runway(OneRequest):
             code="not_sent",
             http_status=status,
             retry_after=_HICCUP_SECONDS if curable and not refused else None,
-            account=isinstance(error, SecretMissing),
+            account=isinstance(error, SecretMissing) or getattr(error, "code", "") in ACCOUNT_CODES,
         )
 
     # The task

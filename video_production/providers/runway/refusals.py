@@ -15,7 +15,7 @@ from typing import Any
 
 from video_production.providers.http import Explanation
 
-__all__ = ["BY_STATUS", "CANCELLED", "FAILURES", "REFUSALS", "Subject", "explain", "failure_sentence"]
+__all__ = ["ACCOUNT_CODES", "BY_STATUS", "CANCELLED", "FAILURES", "REFUSALS", "Subject", "explain", "failure_sentence"]
 
 _KEY = "Runway refused the API key. Set the secret '{secret}' to a valid key and retry."
 _CREDIT = "The Runway account is out of credit ({said}). Top it up and retry."
@@ -34,6 +34,7 @@ _BROKEN = "Runway is overloaded or had an internal error ({said}); try again lat
 
 REFUSALS: Mapping[str, str] = {"out_of_credit": _CREDIT, "daily_limit": _DAILY, "invalid_key": _KEY}
 """Codes that we give to answers by what they say."""
+ACCOUNT_CODES = frozenset(code for code, template in REFUSALS.items() if template in _OF_THE_ACCOUNT)
 BY_STATUS: Mapping[int, str] = {
     400: _INVALID,
     401: _KEY,

@@ -6,10 +6,11 @@ SUCCEEDED, FAILED, CANCELLED. A state that is new counts as running. Source: the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from video_production.providers.interface import Progress
+from video_production.providers.interface import Price, Progress
 from video_production.providers.runway.refusals import CANCELLED, Subject, failure_sentence
 
 __all__ = ["progress_of", "refundable"]
@@ -22,8 +23,9 @@ def refundable(task: Mapping[str, Any]) -> bool:
     return task.get("status") in _WAITING
 
 
-def progress_of(task: Mapping[str, Any], subject: Subject) -> Progress:
-    """Where a task stands. `result` has the `url` of the clip and the `credits` that it cost (None where not told).
+def progress_of(task: Mapping[str, Any], subject: Subject, price_of: Callable[[float], Price]) -> Progress:
+    """Where a task stands. `result` has the `url` of the clip and the `credits` that it cost (None where not told);
+    `price_of` says what credits cost.
 
     Raises ValueError for one that is called finished and has no clip.
     """
@@ -38,7 +40,8 @@ def progress_of(task: Mapping[str, Any], subject: Subject) -> Progress:
         code = CANCELLED if word == CANCELLED else str(task.get("failureCode") or "")
         sentence = failure_sentence(code, str(task.get("failure") or ""), credits, subject)
         charged = None if credits is None else credits > 0
-        return Progress("failed", word, failure=sentence, failure_code=code or "INTERNAL", charged=charged)
+        cost = price_of(credits) if credits else None
+        return Progress("failed", word, failure=sentence, failure_code=code or "INTERNAL", charged=charged, cost=cost)
     part = task.get("progress") if word == "RUNNING" else None
     return Progress("running", word, 100.0 * min(max(part, 0.0), 1.0) if isinstance(part, int | float) else None)
 
@@ -47,4 +50,6 @@ def _credits_of(task: Mapping[str, Any]) -> float | None:
     """What a task that ended cost; None where Runway does not say."""
     cost = task.get("cost")
     credits = cost.get("credits") if isinstance(cost, dict) else None
-    return float(credits) if isinstance(credits, int | float) and not isinstance(credits, bool) else None
+    if not isinstance(credits, int | float) or isinstance(credits, bool) or not 0 <= credits < math.inf:
+        return None
+    return float(credits)

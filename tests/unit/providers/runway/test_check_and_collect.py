@@ -65,6 +65,17 @@ class TestCheck:
         assert "(It went wrong)" in progress.failure
         assert progress.failure.endswith(ending)
 
+    def test_what_runway_charged_for_a_failed_task_is_told(self, runway: Runway, provider: Provider) -> None:
+        provider.answers(reply(200, task("FAILED", failureCode="SAFETY.INPUT.TEXT", cost={"credits": 5})))
+        assert runway.check(TASK).cost == Price(5, "credits", 0.05)
+
+    @pytest.mark.parametrize("credits", ["1e999", "-1e999", "NaN", "-60", "true", '"60"'])
+    def test_credits_that_make_no_sense_are_not_told(self, runway: Runway, provider: Provider, credits: str) -> None:
+        shown = f'{{"id": "{TASK}", "status": "FAILED", "cost": {{"credits": {credits}}}}}'
+        provider.answers(reply(200, shown.encode()))
+        progress = runway.check(TASK)
+        assert (progress.charged, progress.cost) == (None, None)
+
     def test_a_task_that_somebody_cancelled_has_failed(self, runway: Runway, provider: Provider) -> None:
         provider.answers(reply(200, task("CANCELLED", cost={"credits": 0})))
         progress = runway.check(TASK)

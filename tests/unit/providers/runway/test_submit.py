@@ -98,6 +98,16 @@ class TestUploads:
         assert (caught.value.code, caught.value.retry_after) == ("not_sent", retry_after)
         assert set(provider.paths()) == {"POST /v1/uploads"}
 
+    def test_a_key_that_is_refused_at_the_upload_is_read_anew_next_time_too(
+        self, runway: Runway, provider: Provider, attempt: Any, place: Any, manager: Manager
+    ) -> None:
+        provider.answers(reply(401, {"error": "no"}), place, reply(204, b""), ACCEPTED)
+        with pytest.raises(ProviderRefused, match=re.escape(f"Set the secret '{SECRET}'")) as caught:
+            runway.submit(attempt(image=large_picture()))
+        assert (caught.value.http_status, caught.value.account, caught.value.retry_after) == (401, True, None)
+        assert runway.submit(attempt(image=large_picture())).external_id == TASK
+        assert manager.reads == 2
+
     def test_an_upload_that_takes_the_time_of_the_request_leaves_it_for_the_next_try(
         self, runway: Runway, provider: Provider, attempt: Any, place: Any, clock: Clock
     ) -> None:
