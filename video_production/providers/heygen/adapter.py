@@ -218,7 +218,7 @@ class HeyGen(OneRequest):
                 waits = "HeyGen has not said yet what became of the request; it is asked again with the same key."
                 raise self._http.unreachable(waits, code=error.code, http_status=error.http_status) from None
             except ProviderRefused as refusal:
-                if refusal.retry_after is not None:
+                if refusal.retry_after is not None or refusal.http_status == 401:  # the key is read anew next time
                     raise self._http.unreachable(str(refusal), code=refusal.code) from None
                 why = f"{str(refusal).rstrip('.')}; and {why}"
         found = self._listed(attempt, bound)

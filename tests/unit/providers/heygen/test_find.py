@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.providers.heygen.conftest import HOUR, Clock, accepted, listing, refused, uploaded
+from tests.unit.providers.heygen.conftest import HOUR, Clock, Manager, accepted, listing, refused, uploaded
 from tests.unit.providers.scripted import Provider, hang_up, reply
 from video_production.errors import ProviderAmbiguous, ProviderRefused, ProviderUnreachable
 from video_production.providers.heygen import HeyGen
@@ -52,6 +52,18 @@ def test_a_busy_provider_is_asked_again(heygen: HeyGen, provider: Provider, lost
     provider.answers(busy, listing())
     with pytest.raises(ProviderUnreachable):
         heygen.find(lost, frozenset())
+
+
+def test_a_key_that_was_replaced_is_read_anew_and_the_request_repeated(
+    heygen: HeyGen, provider: Provider, lost: Attempt, manager: Manager
+) -> None:
+    provider.answers(refused(401, "unauthorized"), listing())
+    reads = manager.reads
+    with pytest.raises(ProviderUnreachable, match="refused the API key"):
+        heygen.find(lost, frozenset())
+    provider.answers(accepted())
+    assert heygen.find(lost, frozenset()) == Submission("v1")
+    assert manager.reads > reads
 
 
 def test_a_refusal_of_the_repetition_proves_nothing_about_the_first(
