@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,8 +126,10 @@ def _check(name: str, own: Mapping[str, Any]) -> None:
         raise ValueError(f"'{name}' has an unknown '{min(strange)}'")
     rates = [rate for table in ("models", "credits_per_second") for rate in own.get(table, {}).values()]
     rates += [own[name] for name in ("other_models", "per") if name in own]
-    if any(isinstance(rate, bool) or not isinstance(rate, int | float) or rate < 0 for rate in rates):
+    if not all(isinstance(rate, int | float) and not isinstance(rate, bool) and 0 <= rate < math.inf for rate in rates):
         raise ValueError(f"a price of '{name}' is not a number")
+    if own.get("per") == 0:
+        raise ValueError(f"the 'per' of '{name}' is 0")
 
 
 def _merged(shipped: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

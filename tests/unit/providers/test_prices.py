@@ -75,6 +75,9 @@ def test_the_digest_changes_with_prices_alone() -> None:
         ("[]", "can't be read"),
         ('{"providers": {"elevenlabs": {"models": {"eleven_v4": "cheap"}}}}', "is not a number"),
         ('{"providers": {"elevenlabs": {"model": {"eleven_v4": 1}}}}', "unknown 'model'"),
+        ('{"providers": {"elevenlabs": {"models": {"eleven_v4": NaN}}}}', "is not a number"),
+        ('{"providers": {"elevenlabs": {"other_models": 1e999}}}', "is not a number"),
+        ('{"providers": {"elevenlabs": {"per": 0}}}', "'per' of 'elevenlabs'"),
         ('{"providers": {"newcomer": {"models": {"a": 1}}}}', "needs the unit"),
     ],
 )
