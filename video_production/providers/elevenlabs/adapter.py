@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Container, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -92,6 +93,7 @@ class ElevenLabs:
         webhooks: bool = False,
         http: ProviderHttp | None = None,
         price_list: prices.PriceList | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._key = key
         self._storage = storage
@@ -100,6 +102,7 @@ class ElevenLabs:
         self._webhooks = webhooks
         self._http = http or ProviderHttp(self.name, "ElevenLabs")
         self._price_list = price_list
+        self._clock = clock
 
     @classmethod
     def from_settings(cls, settings: FunctionSettings, storage: Storage, *, report: Report = unreported) -> ElevenLabs:
@@ -266,13 +269,14 @@ class ElevenLabs:
         params: Mapping[str, str] | None = None,
         into: Any = None,
     ) -> Answer:
+        deadline = self._clock() + self._submit_budget
         key = self._key.read()
         try:
             return self._http.paid_request(
                 url,
                 body,
                 headers={"xi-api-key": key},
-                budget=self._submit_budget,
+                budget=deadline - self._clock(),
                 explain=self._explain(key, config),
                 params=params,
                 into=into,

@@ -27,6 +27,7 @@ from video_production.errors import (
 from video_production.media.captions import read_captions
 from video_production.providers.elevenlabs import ElevenLabs
 from video_production.providers.interface import Made, Submission
+from video_production.providers.secrets import ApiKey
 from video_production.storage import Storage
 
 TIMED_PATH = f"POST /v1/text-to-speech/{VOICE}/with-timestamps?output_format=mp3_44100_128"
@@ -52,6 +53,23 @@ class TestSubmitJob:
             "output_format": "mp3_44100_128",
             "voice_settings": {"stability": 0.4},
         }
+
+    def test_a_key_that_took_the_time_of_the_request_leaves_it_for_the_next_try(
+        self, provider: Provider, storage: Storage, attempt: Any, manager: Manager, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        moments = [1000.0]
+
+        def slow(**asked: str) -> Any:
+            moments[0] += 4.0
+            return {"SecretString": KEY}
+
+        monkeypatch.setattr(manager, "get_secret_value", slow)
+        key = ApiKey(SECRET, client=manager)
+        slowly = ElevenLabs(key, storage, base_url=provider.url, submit_budget=3.0, clock=lambda: moments[0])
+        with pytest.raises(ProviderRefused, match="nothing was sent") as caught:
+            slowly.submit(attempt("job"))
+        assert caught.value.retry_after is not None
+        assert provider.received == []
 
     @pytest.mark.parametrize(
         ("status", "code"),
