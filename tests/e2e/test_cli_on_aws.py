@@ -108,7 +108,7 @@ def test_a_video_is_made_there_and_brought_here(finished: tuple[AwsDesk, list[st
     told = [re.sub(r"\d+\.\d s|\d+ (frames|ms)", "N", line) for line in lines]
     assert told == [
         desk.banner,
-        " DRAFT · stand-ins make the voices, nothing is paid for",
+        " DRAFT · stand-ins take the place of providers, nothing is paid for",
         " to make: voice, scene, film",
         " ✓ voice  voiceover  draft  N",
         " ✓ scene  mix        draft  N",

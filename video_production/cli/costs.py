@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from video_production.cli.place import Place
-from video_production.cli.words import money
+from video_production.cli.words import amount, money
 from video_production.cli.workspace import Snapshot
 from video_production.errors import RequestError
 from video_production.nodes.model import Pipeline
@@ -140,7 +140,7 @@ def _figures(rows: Sequence[Row]) -> tuple[str, str, str, str]:
     quantities: dict[str, float] = {}
     for row in rows:
         quantities[row.unit] = quantities.get(row.unit, 0.0) + row.quantity
-    known = " ".join(f"{quantity:,.0f} {unit}" for unit, quantity in quantities.items()) if len(quantities) == 1 else ""
+    known = " ".join(amount(quantity, unit) for unit, quantity in quantities.items()) if len(quantities) == 1 else ""
     paid, still = sum(row.paid for row in rows), sum(row.open for row in rows)
     shown = f"{requests} ({free} free)" if free else str(requests)
     return shown, known, money(paid), money(still) if still else ""
@@ -181,7 +181,7 @@ def spent_lines(found: Snapshot, pipeline: Pipeline) -> Iterator[str]:
     real, drafts = found.totals(pipeline.id, "live"), found.totals(pipeline.id, "draft")
     parts = []
     if real.committed:
-        bought = ", ".join(f"{quantity:,.0f} {unit}" for unit, quantity in real.quantities.items())
+        bought = ", ".join(amount(quantity, unit) for unit, quantity in real.quantities.items())
         parts.append(f"{money(real.settled)} paid" + (f" for {bought}" if bought else ""))
         parts += [f"{money(real.reserved)} under way"] if real.reserved else []
         parts += [f"{money(real.unknown)} may have been paid"] if real.unknown else []

@@ -115,7 +115,7 @@ def finished(
     reasons: Mapping[str, str] | None = None,
     unchanged: bool = False,
 ) -> Event:
-    """How the run ended. `decide` maps failed nodes to the command that they need: `resolve` or `retry`.
+    """How the run ended. `decide` maps failed nodes to what they need: `resolve` or `retry`, or a higher `budget`.
 
     `output` has paths when the video was brought here (`delivery`), else the `url` of where it lies.
     """
@@ -136,9 +136,9 @@ def finished(
             node_id: reasons.get(node_id) or str(nodes[node_id].metadata.get("error", "")) for node_id in outcome.failed
         },
         "blocked": list(outcome.blocked),
-        "decide": _decisions(outcome, takes),
+        "decide": _decisions(outcome, takes, nodes),
         "made": sum(node.type != "asset" and node.status == NodeStatus.COMPLETED for node in nodes.values()),
-        "cost": {"usd": round(bill.usd, 6), "live_usd": round(bill.live_usd, 6), "characters": bill.characters},
+        "cost": {"usd": round(bill.usd, 6), "live_usd": round(bill.live_usd, 6), "quantities": bill.quantities},
         "script": _script(nodes),
     }
 
@@ -160,10 +160,12 @@ def _video(node: Node) -> dict[str, Any]:
     return {**about, **(output.details if output else {})}
 
 
-def _decisions(outcome: Outcome, takes: Mapping[str, list[Take]]) -> dict[str, str]:
+def _decisions(outcome: Outcome, takes: Mapping[str, list[Take]], nodes: Mapping[str, Node]) -> dict[str, str]:
     """What a person has to say before a failed node may cost money again."""
     decisions: dict[str, str] = {}
     for node_id in outcome.failed:
+        if nodes[node_id].metadata.get("error_type") == "BudgetExceeded":
+            decisions[node_id] = "budget"
         for take in takes.get(node_id, ()):
             if take.state in _UNDECIDED:
                 decisions[node_id] = "resolve"
@@ -184,14 +186,17 @@ def _script(nodes: Mapping[str, Node]) -> str | None:
 @dataclass(frozen=True)
 class _Bill:
     usd: float
-    characters: int
+    quantities: dict[str, float]
     live_usd: float
 
 
 def _bill(takes: Mapping[str, list[Take]]) -> _Bill:
     made = {take.id: take for entries in takes.values() for take in entries if take.made}
+    quantities: dict[str, float] = {}
+    for take in made.values():
+        quantities[take.cost.unit] = round(quantities.get(take.cost.unit, 0) + take.cost.quantity, 3)
     return _Bill(
-        usd=sum(take.price.usd for take in made.values()),
-        characters=round(sum(take.price.quantity for take in made.values() if take.price.unit == "characters")),
-        live_usd=sum(take.price.usd for take in made.values() if take.mode == "live"),
+        usd=sum(take.cost.usd for take in made.values()),
+        quantities=quantities,
+        live_usd=sum(take.cost.usd for take in made.values() if take.mode == "live"),
     )

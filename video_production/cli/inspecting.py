@@ -11,7 +11,7 @@ from typing import Any
 from video_production.cli.events import node_moved
 from video_production.cli.place import Place
 from video_production.cli.rows import Columns, doing, mark, node_details
-from video_production.cli.words import KINDS, count, listing, money
+from video_production.cli.words import KINDS, amount, count, listing, money
 from video_production.cli.workspace import Entry, Snapshot, site
 from video_production.nodes.model import Node, NodeStatus, Pipeline
 from video_production.pipelines.documents import load_document
@@ -114,7 +114,7 @@ def _take_line(node: Node, take: Take) -> str:
         parts.append(f"last answer: {answer}")
     if take.state in _MONEY:
         parts.append(_MONEY[take.state])
-    parts.append(f"{take.price.quantity:,.0f} {take.price.unit}, {money(take.price.usd)} ({take.mode})")
+    parts.append(f"{amount(take.cost.quantity, take.cost.unit)}, {money(take.cost.usd)} ({take.mode})")
     return " · ".join(parts)
 
 

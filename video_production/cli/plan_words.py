@@ -9,7 +9,7 @@ from typing import Any
 from video_production.cli.planning import Plan, Planned, budget_words
 from video_production.cli.spending import Appraiser, Purchase, buying_nodes
 from video_production.cli.summary import bill
-from video_production.cli.words import KINDS, between, count, elapsed, listing, money_between, quoted
+from video_production.cli.words import KINDS, amount, elapsed, listing, money_between, quoted
 from video_production.cli.workspace import Site, Snapshot
 from video_production.nodes.model import Node, NodeStatus
 from video_production.providers.prices import PriceList
@@ -213,8 +213,4 @@ def _quantities(purchases: Sequence[Purchase]) -> str:
         both = sums.setdefault(purchase.price.low.unit, [0.0, 0.0])
         both[0] += purchase.price.low.quantity
         both[1] += purchase.price.high.quantity
-    return ", ".join(_unit(low, high, unit) for unit, (low, high) in sums.items())
-
-
-def _unit(low: float, high: float, unit: str) -> str:
-    return count(1, unit.removesuffix("s")) if round(low, 1) == round(high, 1) == 1 else f"{between(low, high)} {unit}"
+    return ", ".join(amount(low, unit, high) for unit, (low, high) in sums.items())

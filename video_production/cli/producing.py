@@ -257,7 +257,7 @@ def _moved(nodes: dict[str, Node], seen: dict[str, tuple[Any, ...]], places: Map
 def _ask_again(workspace: Workspace, pipeline_id: str, publication: Publication) -> dict[str, str]:
     """An unchanged document whose last run failed or was cancelled runs again; what needs a decision stays failed."""
     pipeline = workspace.nodes.pipeline(pipeline_id)
-    if pipeline and pipeline.desired == Desired.CANCELLED:
+    if pipeline and pipeline.desired == Desired.CANCELLED and publication.nothing_to_do:  # else cancelled just now
         workspace.nodes.set_desired(pipeline_id, Desired.RUN)
     reasons = workspace.asking.retry_failed(pipeline_id)
     pipeline = workspace.nodes.pipeline(pipeline_id)

@@ -9,7 +9,7 @@ from typing import Any
 
 from video_production import errors
 from video_production.cli.waiting import ordinal
-from video_production.cli.words import count, elapsed, listing, money, quoted
+from video_production.cli.words import amount, count, elapsed, listing, money, quoted
 from video_production.nodes.model import Desired, Node, NodeStatus, Pipeline
 from video_production.settings import PROVIDER_FACTS
 from video_production.takes.model import Take, TakeState
@@ -17,9 +17,9 @@ from video_production.takes.model import Take, TakeState
 __all__ = ["Reasons", "Situation", "reasons", "reasons_object"]
 
 _WHO = {
-    "caller": "It is for whoever asked for it to mend.",
+    "caller": "Whoever asked for it has to mend that.",
     "provider": "It is the provider's doing.",
-    "operator": "It is for whoever runs this environment to mend.",
+    "operator": "Whoever runs this environment has to mend that.",
 }
 _WORDS = {
     NodeStatus.PENDING: "not started",
@@ -106,12 +106,13 @@ def _completed(situation: Situation, node: Node, found: Reasons) -> None:
             f"It was made by {node.provider or 'this program'}{took}, on {_moment(ended or node.touched_at)}."
         )
     if node.because and node.because != ("it is new",):
-        found.told.append(f"It was made in the last run because {', '.join(node.because)}.")
+        because = [cause.replace(" is made again", " was made again") for cause in node.because]
+        found.told.append(f"It was made in the last run because {', '.join(because)}.")
 
 
 def _bought(take: Take) -> str:
     last, title = take.current, PROVIDER_FACTS[take.provider].title
-    what = f"{take.cost.quantity:,.0f} {take.cost.unit}"
+    what = amount(take.cost.quantity, take.cost.unit)
     bill = f"{what} for {money(take.cost.usd)}" if take.mode == "live" else f"a draft of {what}, for nothing"
     refused = sum(attempt.state == TakeState.REFUSED for attempt in take.attempts.values())
     tries = f" after {count(refused, 'refusal')}" if refused else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from video_production.cli.rows import Columns, joined, node_row
-from video_production.cli.words import between, count, listing, money, money_between, near, quoted
+from video_production.cli.words import amount, between, count, listing, money, money_between, near, quoted
 from video_production.providers.prices import price_date
 from video_production.settings import LOCAL
 
@@ -16,7 +16,7 @@ __all__ = ["bill", "opening", "summary"]
 Event = Mapping[str, Any]
 _LOCALLY = "LOCAL DRAFT · no account, no keys, nothing leaves this machine"
 _MODES = {
-    "draft": "DRAFT · stand-ins make the voices, nothing is paid for",
+    "draft": "DRAFT · stand-ins take the place of providers, nothing is paid for",
     "live": "LIVE · results of real providers are paid for",
     "": "",
 }
@@ -114,9 +114,10 @@ def _completed(event: Event) -> Iterator[str]:
 
 def _cost(event: Event) -> Iterator[str]:
     cost = event["cost"]
-    if not cost["characters"]:
+    if not cost["quantities"]:
         return
-    basis = f"({count(cost['characters'], 'character')}; prices of {price_date()})"
+    parts = [amount(quantity, unit) for unit, quantity in cost["quantities"].items()]
+    basis = f"({', '.join(parts)}; prices of {price_date()})"
     if cost["live_usd"]:
         yield f" Real providers: about {money(cost['live_usd'])} paid {basis}"
     else:
@@ -131,13 +132,16 @@ def _failed(event: Event) -> Iterator[str]:
     if event["made"]:
         yield f" {count(event['made'], 'node')} finished and will be reused."
     steps = []
-    for node_id in failed:
+    if "budget" in event["decide"].values():
+        steps.append(f"./jiki-video produce {document}{option} --budget USD  with a higher budget")
+    without = [node_id for node_id in failed if event["decide"].get(node_id) != "budget"]
+    for node_id in without:
         command = event["decide"].get(node_id)
         if command == "resolve":
             steps.append(f"./jiki-video resolve {document} {node_id}{option} --adopt ID | --pay-again | --give-up")
         elif command == "retry":
             steps.append(f"./jiki-video retry {document} {node_id}{option} sends it again and may cost again")
-    if len(steps) < len(failed):
+    if any(node_id not in event["decide"] for node_id in without):
         steps.append("mend the cause and run the same command again")
     yield f" Next: {steps[0]}"
     yield from (f"       {step}" for step in steps[1:])

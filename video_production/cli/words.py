@@ -11,6 +11,7 @@ from video_production.providers.prices import dollars
 
 __all__ = [
     "KINDS",
+    "amount",
     "between",
     "clock_time",
     "count",
@@ -74,6 +75,13 @@ def money_between(low: float, high: float) -> str:
 def count(number: int, singular: str, plural: str | None = None) -> str:
     """`1 clip`, `5 clips`."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def amount(low: float, unit: str, high: float | None = None) -> str:
+    """`1 second`, `755 characters`, `12.5 to 18 seconds`."""
+    high = low if high is None else high
+    one = round(low, 1) == round(high, 1) == 1
+    return count(1, unit.removesuffix("s")) if one else f"{between(low, high)} {unit}"
 
 
 def listing(names: Sequence[str], limit: int = 8) -> str:

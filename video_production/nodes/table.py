@@ -159,13 +159,19 @@ class NodeTable:
                 *(["live"] if pipeline.live is None else []),
             ],
             add={"revision": 1, "run": 1},
-            condition="{edit} = :edit" if edit else "",
-            values={"edit": edit} if edit else {},
+            condition="{edit} = :edit AND {desired} = :editing" if edit else "",
+            values={"edit": edit, "editing": Desired.EDITING} if edit else {},
         )
         try:
             self._write(update)
         except ConditionFailed as failure:
-            if (failure.old or {}).get("published") != edit:  # else the answer to an earlier try of this was lost
+            old = failure.old or {}
+            if old.get("edit") == edit:
+                raise RequestError(
+                    f"Pipeline '{pipeline.id}' was cancelled while it was being published, so nothing was started. To "
+                    "make it after all, produce it again."
+                ) from failure
+            if old.get("published") != edit:  # else the answer to an earlier try of this was lost
                 raise _overtaken(pipeline.id) from failure
         item = self.table.get(key)
         return int(item["revision"]) if item else 0

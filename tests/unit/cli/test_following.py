@@ -140,7 +140,7 @@ def test_a_plan_says_what_is_bought_and_for_how_much() -> None:
 
 def test_a_draft_buys_nothing_and_films_have_no_mode() -> None:
     assert list(opening(planned(mode="draft", buys=[]))) == [
-        " DRAFT · stand-ins make the voices, nothing is paid for",
+        " DRAFT · stand-ins take the place of providers, nothing is paid for",
         " to make: voice",
     ]
     assert list(opening(planned(mode="", make=["film"], buys=[]))) == [" to make: film"]

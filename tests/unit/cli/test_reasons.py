@@ -101,8 +101,8 @@ def test_a_job_that_failed_and_may_be_charged_is_sent_again_by_name_alone() -> N
     ("error_type", "who"),
     [
         ("ProviderRefused", "It is the provider's doing."),
-        ("RequestError", "It is for whoever asked for it to mend."),
-        ("OperatorError", "It is for whoever runs this environment to mend."),
+        ("RequestError", "Whoever asked for it has to mend that."),
+        ("OperatorError", "Whoever runs this environment has to mend that."),
     ],
 )
 def test_a_failure_says_who_must_act_and_that_nothing_was_paid(error_type: str, who: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from video_production.cli.spending import Appraisal, Appraiser, Asked, buying_nodes
-from video_production.nodes.model import Node, Output
+from video_production.nodes.model import Node, NodeStatus, Output
 from video_production.providers.elevenlabs import ElevenLabs
 from video_production.providers.interface import GenerationRequest, InputContent, Price
 from video_production.providers.secrets import ApiKey
@@ -181,6 +181,50 @@ def test_a_talking_head_of_a_voice_that_is_not_made_yet_costs_between_a_fast_and
     assert low.quantity < len(script) / 15 < high.quantity, "fifteen characters a second are the usual pace"
     assert high.quantity < 2 * low.quantity
     assert high.usd / high.quantity == pytest.approx(low.usd / low.quantity)
+
+
+SAID = "The sun is almost white, and still the sky above us is blue."
+
+
+def said(name: str, seconds: float, **config: Any) -> dict[str, Node]:
+    """A script that lies in the bucket and the voice that read it in the last run."""
+    text = Output("text", f"{name}.txt", len(SAID), "cd" * 32, "bucket")
+    sound = Output("audio", f"{name}.mp3", 1000, "ab" * 32, "bucket", duration=seconds)
+    script = Node("lesson", f"{name}-script", "Script", "asset", output=text)
+    spoken = replace(voice(name), inputs={"script": (script.id,)}, config={**CONFIG, **config})
+    return {script.id: script, name: replace(spoken, output=sound, status=NodeStatus.COMPLETED)}
+
+
+class Stored:
+    def read(self, bucket: str, key: str) -> bytes:
+        return SAID.encode()
+
+
+@pytest.mark.parametrize(
+    ("before", "pace"),
+    [
+        (said("voice", 4.0), len(SAID) / 4),
+        (said("other", 3.0) | said("another", 5.0), len(SAID) / 4),
+        (said("voice", 4.0) | said("other", 8.0), len(SAID) / 4),
+    ],
+    ids=["this node", "the same voice elsewhere", "this node, whoever else spoke"],
+)
+def test_a_voice_that_has_spoken_before_will_speak_as_fast_again(before: dict[str, Node], pace: float) -> None:
+    nodes = {"script": asset(content=SCRIPT * 3, sha256=SHA), "voice": voice()}
+    found: Any = Found()
+    reader: Any = Stored()
+    low, high = Appraiser(nodes, found, reader, settings, spoken=before).seconds(nodes["voice"]) or (0, 0)
+    assert low < len(SCRIPT * 3) / pace < high
+    assert high / low < 1.2
+
+
+def test_how_fast_another_voice_spoke_says_nothing() -> None:
+    nodes = {"script": asset(content=SCRIPT * 3, sha256=SHA), "voice": voice()}
+    found: Any = Found()
+    reader: Any = Stored()
+    unheard = Appraiser(nodes, found, reader, settings).seconds(nodes["voice"])
+    for other in (said("other", 2.0, voiceId="21m00Tcm4TlvDq8ikWAM"), said("other", 2.0, speed=0.7)):
+        assert Appraiser(nodes, found, reader, settings, spoken=other).seconds(nodes["voice"]) == unheard
 
 
 def test_a_voice_that_is_made_has_one_price_for_its_talking_head() -> None:

@@ -22,7 +22,7 @@ def finished(**changes: Any) -> dict[str, Any]:
         "blocked": [],
         "decide": {},
         "made": 0,
-        "cost": {"usd": 0.0, "live_usd": 0.0, "characters": 0},
+        "cost": {"usd": 0.0, "live_usd": 0.0, "quantities": {}},
         "script": "scripts/intro.txt",
         **changes,
     }
@@ -44,9 +44,9 @@ def test_without_a_script_the_document_is_what_to_edit() -> None:
     [(0.0, " Real providers would cost about $0.07 ("), (0.07, " Real providers: about $0.07 paid (")],
 )
 def test_a_draft_says_what_it_would_cost_and_a_live_run_what_it_cost(live_usd: float, words: str) -> None:
-    cost = {"usd": 0.07, "live_usd": live_usd, "characters": 1621}
+    cost = {"usd": 0.07, "live_usd": live_usd, "quantities": {"characters": 1621, "seconds": 4.3, "credits": 60.0}}
     line = next(summary(finished(cost=cost)))
-    assert line.startswith(words + "1,621 characters; prices of ")
+    assert line.startswith(words + "1,621 characters, 4.3 seconds, 60 credits; prices of ")
 
 
 def test_a_failure_tells_what_each_node_needs() -> None:
@@ -63,6 +63,14 @@ def test_a_failure_tells_what_each_node_needs() -> None:
         " Next: ./jiki-video resolve lesson/pipeline.yaml a --adopt ID | --pay-again | --give-up",
         "       ./jiki-video retry lesson/pipeline.yaml b sends it again and may cost again",
         "       mend the cause and run the same command again",
+    ]
+
+
+def test_a_budget_without_room_asks_for_a_higher_one_and_for_nothing_else() -> None:
+    event = finished(status="failed", failed={"a": "…"}, decide={"a": "budget"})
+    assert list(summary(event)) == [
+        " Failed: a",
+        " Next: ./jiki-video produce lesson/pipeline.yaml --budget USD  with a higher budget",
     ]
 
 

@@ -235,6 +235,19 @@ def test_a_half_edited_pipeline_can_not_be_run_but_cancelled(desk: Desk) -> None
     assert desk.publish(desk.graph()).revision == 2
 
 
+def test_who_cancels_while_an_edit_is_under_way_is_not_overruled_by_its_end(desk: Desk) -> None:
+    overtake(desk, "save_structure", lambda: desk.nodes.set_desired("lesson", Desired.CANCELLED))
+    with pytest.raises(RequestError, match="was cancelled while it was being published, so nothing was started"):
+        desk.publish(desk.graph())
+    pipeline, _ = desk.nodes.load("lesson")
+    assert pipeline is not None
+    assert (pipeline.desired, pipeline.revision) == (Desired.CANCELLED, 0)
+    assert desk.publish(desk.graph()).revision == 1
+    pipeline, _ = desk.nodes.load("lesson")
+    assert pipeline is not None
+    assert pipeline.desired == Desired.RUN
+
+
 def test_two_who_ask_for_the_failed_nodes_at_once_disturb_nobody(desk: Desk, tables: TableNames) -> None:
     desk.publish(desk.graph())
     desk.nodes.fail(claim(desk.nodes, "second", "p1"), "Broken.", "MediaError")
