@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from video_production.providers.http import Explanation
+from video_production.providers.quoting import quotable
 
 __all__ = ["BY_STATUS", "FAILURES", "JOB_API_REFUSED", "REFUSALS", "Subject", "explain", "failure_sentence"]
 
@@ -126,7 +127,6 @@ FAILURES: Mapping[str, str] = {
     "charging_failed": "ElevenLabs could not charge the account ({said}). Check its balance and retry.",
     "internal_error": "ElevenLabs had an internal error while making the voiceover ({said}); retry.",
 }
-_LONGEST = 240
 _KEY_LIKE = re.compile(r"\bsk_[0-9A-Za-z]{8,}")
 
 
@@ -150,7 +150,7 @@ def explain(status: int, content: bytes, subject: Subject) -> Explanation:
         voice=subject.voice,
         model=subject.model,
         secret=subject.secret,
-        said=_quotable(said, subject.key) or f"HTTP {status}",
+        said=quotable(said, subject.key, _KEY_LIKE) or f"HTTP {status}",
     )
     account = template in _OF_THE_ACCOUNT
     return Explanation(message, code or next(iter(words), ""), understood=bool(known), account=account)
@@ -159,7 +159,7 @@ def explain(status: int, content: bytes, subject: Subject) -> Explanation:
 def failure_sentence(reason: str, said: str, subject: Subject) -> str:
     """Why an accepted job ended without a voiceover. Failed jobs are not charged."""
     template = FAILURES.get(reason, "ElevenLabs could not make the voiceover ({said}); retry.")
-    quoted = _quotable(said, subject.key) or reason or "no reason given"
+    quoted = quotable(said, subject.key, _KEY_LIKE) or reason or "no reason given"
     sentence = template.format(voice=subject.voice, model=subject.model, secret=subject.secret, said=quoted)
     return f"{sentence} Nothing was charged."
 
@@ -193,11 +193,3 @@ def _schema_error(entry: Any) -> str:
     place = ".".join(str(step) for step in location if step != "body") if isinstance(location, list) else ""
     message = str(entry.get("msg", "invalid"))
     return f"{place}: {message}" if place else message
-
-
-def _quotable(said: str, key: str) -> str:
-    """What the provider said on one line, short, without the key and without a full stop."""
-    if key:
-        said = said.replace(key, "…")
-    line = _KEY_LIKE.sub("…", " ".join(said.split())).rstrip(".")
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from video_production.providers.http import Explanation
+from video_production.providers.quoting import quotable
 
 __all__ = ["BY_STATUS", "FAILURES", "REFUSALS", "Subject", "explain", "failure_sentence", "refused_for_good"]
 
@@ -84,7 +85,6 @@ FAILURES: Mapping[str, str] = {
 }
 """Why an accepted job may end without a video, by its `failure_code`."""
 _MODERATED = re.compile(r"moderat|polic(?:y|ies)|prohibited|inappropriate", re.IGNORECASE)
-_LONGEST = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def explain(status: int, content: bytes, subject: Subject) -> Explanation:
         template = _MODERATION
     understood = template is not None
     template = template or BY_STATUS.get(status) or _fallback(status)
-    message = _filled(template, _quotable(said, subject.key) or f"HTTP {status}", subject)
+    message = _filled(template, quotable(said, subject.key) or f"HTTP {status}", subject)
     return Explanation(message, code, understood=understood, account=template in _OF_THE_ACCOUNT)
 
 
@@ -115,7 +115,7 @@ def failure_sentence(code: str, said: str, subject: Subject) -> str:
         template = _MODERATION
     template = template or "HeyGen could not make the talking head ({said}); retry."
     return (
-        _filled(template, _quotable(said, subject.key) or code or "no reason given", subject) + " Nothing was charged."
+        _filled(template, quotable(said, subject.key) or code or "no reason given", subject) + " Nothing was charged."
     )
 
 
@@ -146,11 +146,3 @@ def _error(content: bytes) -> tuple[str, str]:
     if isinstance(parameter, str) and parameter and parameter not in said:
         said = f"{parameter}: {said}" if said else parameter
     return code if isinstance(code, str) else "", said
-
-
-def _quotable(said: str, key: str) -> str:
-    """What the provider said on one line, short, without the key and without a full stop."""
-    if key:
-        said = said.replace(key, "…")
-    line = " ".join(said.split()).rstrip(".")
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

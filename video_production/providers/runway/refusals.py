@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from video_production.providers.http import Explanation
+from video_production.providers.quoting import quotable
 
 __all__ = ["ACCOUNT_CODES", "BY_STATUS", "CANCELLED", "FAILURES", "REFUSALS", "Subject", "explain", "failure_sentence"]
 
@@ -70,7 +71,6 @@ FAILURES: Mapping[str, str] = {
     "": _INTERNAL,
 }
 """By what a `failureCode` begins with, at a dot; "" is for a code that is missing or new."""
-_LONGEST = 240
 _KEY_LIKE = re.compile(r"\bkey_[0-9A-Za-z]{8,}")
 
 
@@ -87,7 +87,7 @@ def explain(status: int, content: bytes, subject: Subject) -> Explanation:
     said = _said(content)
     code = _code(status, said)
     template = REFUSALS.get(code) or BY_STATUS.get(status) or _fallback(status)
-    quoted = _quotable(said, subject.key) or f"HTTP {status}"
+    quoted = quotable(said, subject.key, _KEY_LIKE) or f"HTTP {status}"
     message = template.format(secret=subject.secret, said=quoted)
     return Explanation(message, code, account=template in _OF_THE_ACCOUNT)
 
@@ -97,7 +97,7 @@ def failure_sentence(code: str, said: str, credits: float | None, subject: Subje
     family = code
     while family not in FAILURES:
         family = family.rpartition(".")[0]
-    quoted = _quotable(said, subject.key) or code or "no reason given"
+    quoted = quotable(said, subject.key, _KEY_LIKE) or code or "no reason given"
     return f"{FAILURES[family].format(said=quoted)} {_money(credits)}"
 
 
@@ -143,11 +143,3 @@ def _issue(entry: Any) -> str:
     place = ".".join(str(step) for step in path) if isinstance(path, list) else str(path or "")
     message = str(entry.get("message") or entry.get("code") or "invalid")
     return f"{place}: {message}" if place else message
-
-
-def _quotable(said: str, key: str) -> str:
-    """What Runway said on one line, short, without the key and without a full stop."""
-    if key:
-        said = said.replace(key, "…")
-    line = _KEY_LIKE.sub("…", " ".join(said.split())).rstrip(".")
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from video_production.providers.http import Explanation
+from video_production.providers.quoting import quotable
 
 __all__ = [
     "BY_STATUS",
@@ -121,7 +122,6 @@ NUMBERS: Mapping[int, str] = {
 _SAYS_FILTERED = re.compile(r"responsible ai|usage guidelines|safety|our policies|support codes?", re.IGNORECASE)
 _SAYS_BUCKET = re.compile(r"\bbucket\b", re.IGNORECASE)
 _TOKEN_LIKE = re.compile(r"\bya29\.[\w.-]+|\beyJ[\w-]{4,}(?:\.[\w-]+)*")
-_LONGEST = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def explain(status: int, content: bytes, subject: Subject) -> Explanation:
     template = REFUSALS.get(code) or BY_STATUS.get(status)
     understood = template is not None and code in REFUSALS
     template = template or (_BROKEN if status >= 500 else "Vertex AI answered in an unexpected way ({said}).")
-    message = _filled(template, _quotable(said, subject.token) or f"HTTP {status}", subject)
+    message = _filled(template, quotable(said, subject.token, _TOKEN_LIKE) or f"HTTP {status}", subject)
     return Explanation(message, code, understood=understood, account=template in _OF_THE_ACCOUNT)
 
 
@@ -159,14 +159,14 @@ def failure_of(error: Mapping[str, Any], subject: Subject) -> tuple[str, str]:
     if code == "INVALID_ARGUMENT" and _SAYS_FILTERED.search(said):
         code = FILTERED
     template = FAILURES.get(code, "Vertex AI could not make the animation ({said}); retry.")
-    sentence = _filled(template, _quotable(said, subject.token) or code, subject)
+    sentence = _filled(template, quotable(said, subject.token, _TOKEN_LIKE) or code, subject)
     return sentence if code == FILTERED else f"{sentence} Nothing was charged.", code
 
 
 def filtered_sentence(reasons: object) -> str:
     """Why an operation that succeeded holds no film."""
     said = "; ".join(str(reason) for reason in reasons) if isinstance(reasons, list) else ""
-    return _HELD_BACK.format(said=_quotable(said, "") or "no reason given")
+    return _HELD_BACK.format(said=quotable(said, "", _TOKEN_LIKE) or "no reason given")
 
 
 def _filled(template: str, said: str, subject: Subject) -> str:
@@ -196,11 +196,3 @@ def _error(content: bytes) -> tuple[str, str, str]:
     reason = next((str(reason) for reason in reasons if reason in _REASONS), "")
     word, said = error.get("status"), error.get("message")
     return word if isinstance(word, str) else "", reason, said if isinstance(said, str) else ""
-
-
-def _quotable(said: str, token: str) -> str:
-    """What Google said on one line, short, without any token and without a full stop."""
-    if token:
-        said = said.replace(token, "…")
-    line = _TOKEN_LIKE.sub("…", " ".join(said.split())).rstrip(".")
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

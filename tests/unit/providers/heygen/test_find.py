@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -75,6 +76,25 @@ def test_a_refusal_of_the_repetition_proves_nothing_about_the_first(
     assert "out of credit" in found.why
     provider.answers(refused(402, "insufficient_credit"), listing(MINE))
     assert heygen.find(lost, frozenset()) == Submission("v1")
+
+
+class TestNotWantedAnyMore:
+    """The pipeline was cancelled, or nobody waits for the result: to repeat the request could be to buy it."""
+
+    def test_it_is_only_looked_up(self, heygen: HeyGen, provider: Provider, lost: Attempt) -> None:
+        provider.answers(listing())
+        with pytest.raises(ProviderUnreachable, match="not sent again"):
+            heygen.find(replace(lost, wanted=False), frozenset())
+        provider.answers(listing(MINE))
+        assert heygen.find(replace(lost, wanted=False), frozenset()) == Submission("v1")
+        assert provider.paths().count("POST /v3/videos") == 1
+
+    def test_after_a_day_it_is_left_to_a_person(
+        self, heygen: HeyGen, provider: Provider, lost: Attempt, clock: Clock
+    ) -> None:
+        clock.age = 24 * HOUR
+        provider.answers(listing())
+        assert isinstance(heygen.find(replace(lost, wanted=False), frozenset()), Unknown)
 
 
 class TestAfterADay:
