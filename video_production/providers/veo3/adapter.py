@@ -62,8 +62,8 @@ DEFAULT_LOCATION = "us-central1"
 _MULTI_REGIONS = ("eu", "us")
 _WAY = "operation"
 _HICCUP_SECONDS = 10.0
-_LEAST_SECONDS = 1.0
-"""A request is not begun with less."""
+_LEAST_SECONDS = 20.0
+"""A request is not begun with less, or with less than half of its time: cut off it would have to be looked for."""
 _NO_PROJECT = "No Google Cloud project is named; set VEO3_PROJECT, or use credentials that name one."
 _NO_BUCKET = "No bucket of Google Cloud Storage is named for Veo's films; set VEO3_BUCKET."
 
@@ -163,7 +163,7 @@ class Veo(OneRequest):
                 account=isinstance(error, OperatorError),
             ) from error
         left = deadline - self._clock()
-        if left < _LEAST_SECONDS:
+        if left < min(_LEAST_SECONDS, self._submit_budget / 2):
             late = f"Getting ready took so long that nothing was sent to {LABEL}; it is tried again."
             raise ProviderRefused(late, provider=self.name, code="not_sent", retry_after=_HICCUP_SECONDS)
         try:

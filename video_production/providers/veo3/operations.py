@@ -41,7 +41,8 @@ def progress_of(operation: Mapping[str, Any], subject: Subject) -> Progress:
     if not isinstance(response, Mapping):
         response = {}
     videos = response.get("videos")
-    films = [video["gcsUri"] for video in videos if video.get("gcsUri")] if isinstance(videos, list) else []
+    shown = [video for video in videos if isinstance(video, Mapping)] if isinstance(videos, list) else []
+    films = [video["gcsUri"] for video in shown if video.get("gcsUri")]
     if films:
         return Progress("completed", "done", result={FILM: str(films[0])})
     reasons = response.get("raiMediaFilteredReasons")

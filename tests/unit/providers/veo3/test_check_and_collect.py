@@ -41,6 +41,7 @@ class TestCheck:
             ({"done": True, "response": {"videos": [{"gcsUri": ADDRESS}], "raiMediaFilteredCount": 0}}, DONE),
             ({"done": True, "response": {}}, Progress("completed", "done", result={"film": ""})),
             ({"done": True, "response": {"videos": []}}, Progress("completed", "done", result={"film": ""})),
+            ({"done": True, "response": {"videos": ["odd", {}]}}, Progress("completed", "done", result={"film": ""})),
         ],
     )
     def test_an_operation_runs_until_it_is_done(

@@ -176,7 +176,7 @@ def test_a_slow_answer_is_given_up_in_time(provider: Provider, storage: Storage,
 def test_a_budget_that_the_token_used_up_sends_nothing(
     provider: Provider, storage: Storage, access: Any, attempt: Any
 ) -> None:
-    moments = iter([0.0, 119.5])
+    moments = iter([0.0, 111.0])
     veo = Veo(access, storage, project="p1", bucket="films", base_url=provider.url, clock=lambda: next(moments))
     with pytest.raises(ProviderRefused, match="nothing was sent") as caught:
         veo.submit(attempt())
