@@ -65,6 +65,7 @@ class Attempt:
 
     `id` is the attempt's uuid; `way` is what the provider module chose when it was sent (ElevenLabs: "job" or "timed");
     `sent_at` is in Unix seconds; `request` is what was asked for; `destination` is where its files lie or will lie.
+    `wanted` is false when nobody waits for it any more, or its pipeline was cancelled: `find` may look, but not buy.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Attempt:
     sent_at: float
     request: GenerationRequest
     destination: Destination
+    wanted: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,10 @@ class GenerationProvider(Protocol):
     def collect(self, external_id: str, progress: Progress, attempt: Attempt) -> Made: ...
 
     def find(self, attempt: Attempt, bound: Container[str]) -> Submission | Made | Unknown:
-        """Look for what became of `attempt`. `bound` contains the external ids that belong to other takes."""
+        """Look for what became of `attempt`. `bound` contains the external ids that belong to other takes.
+
+        What is not `wanted` any more is never sent again, not even with the same idempotency key.
+        """
         ...
 
     def cancel(self, external_id: str) -> bool:

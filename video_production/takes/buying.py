@@ -26,7 +26,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -40,7 +40,7 @@ from video_production.errors import (
     TransientError,
 )
 from video_production.metrics import Report, unreported
-from video_production.nodes.model import Desired
+from video_production.nodes.model import Desired, NodeStatus, Pipeline
 from video_production.nodes.table import Claim, NodeTable
 from video_production.providers.interface import GenerationProvider
 from video_production.settings import ProviderSettings
@@ -206,14 +206,20 @@ class Buyer:
                 "wants the same can follow it."
             )
             return take
+        # A pipeline that shares the job of another does not stop it.
+        pipeline = self.nodes.pipeline(take.current.pipeline_id) if take.current.pipeline_id else None
+        attempt = replace(attempt, wanted=self._awaited(take, pipeline))
+        cancelled = pipeline is not None and pipeline.desired == Desired.CANCELLED
         with suppress(Cancelled, ProviderJobFailed, MayHaveBeenPaid):
-            self.follower.step(take, attempt, _tell_nobody, cancel=self._cancelled(take))
+            self.follower.step(take, attempt, _tell_nobody, cancel=cancelled)
         return self._read(take.id)
 
-    def _cancelled(self, take: Take) -> bool:
-        """Whether the pipeline that the job was sent for is cancelled. Others that share it don't stop it."""
-        pipeline = self.nodes.pipeline(take.current.pipeline_id) if take.current.pipeline_id else None
-        return pipeline is not None and pipeline.desired == Desired.CANCELLED
+    def _awaited(self, take: Take, pipeline: Pipeline | None) -> bool:
+        """Whether the node that a take was sent for still waits for it."""
+        if pipeline is None or pipeline.desired != Desired.RUN:
+            return False
+        node = self.nodes.node(take.current.pipeline_id, take.current.node_id) if take.current.node_id else None
+        return bool(node and node.status == NodeStatus.IN_PROGRESS and take.id in node.metadata.get("takes", ()))
 
     # Row 3 and what follows the one request
 
@@ -321,7 +327,8 @@ class Buyer:
         sent_for = take.current.pipeline_id or wanted.claim.pipeline_id
         cancel = wanted.pipeline.desired == Desired.CANCELLED and sent_for == wanted.claim.pipeline_id
         with named(part):
-            attempt = wanted.attempt(part, take.current)
+            runs = wanted.pipeline.desired == Desired.RUN
+            attempt = replace(wanted.attempt(part, take.current), wanted=runs)
             followed = self.follower.step(take, attempt, partial(self._touch, wanted), cancel=cancel)
         now, sent_at = self.clock(), take.current.sent_at
         if followed == "waiting" and waited_enough(now, sent_at, wanted.node.asked_at, self.settings):

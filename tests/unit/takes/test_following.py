@@ -247,6 +247,47 @@ def test_a_lost_answer_is_found_without_its_node(stage: Stage) -> None:
     assert looked[0].request.inputs["script"][0].text == "Binary search halves the list."
 
 
+def _wanted_when_looked_for(stage: Stage, look: Callable[[], object]) -> list[bool]:
+    """Whether the attempt was still wanted, at each look for it."""
+    stage.now += LIFE + 61
+    wanted: list[bool] = []
+
+    def find(attempt: Attempt, bound: Any) -> Submission:
+        wanted.append(attempt.wanted)
+        raise ProviderUnreachable("Try again.", provider="obedient")
+
+    stage.provider.find = find  # type: ignore[method-assign, assignment]
+    look()
+    return wanted
+
+
+@pytest.mark.parametrize("desired", [Desired.RUN, Desired.CANCELLED, Desired.EDITING])
+def test_a_lost_answer_is_looked_for_at_no_cost_unless_its_pipeline_runs(stage: Stage, desired: Desired) -> None:
+    """To look for it may be to send it once more: after a cancellation nothing is bought."""
+    take_id = lost(stage)
+    if desired == Desired.EDITING:
+        stage.nodes.begin_edit("lesson")
+    else:
+        stage.nodes.set_desired("lesson", desired)
+    runs = desired == Desired.RUN
+    assert _wanted_when_looked_for(stage, lambda: stage.buyer().check(Claim("lesson", "voice", "p1"))) == [runs]
+    assert _wanted_when_looked_for(stage, lambda: stage.buyer().follow(take_id)) == [runs]
+
+
+@pytest.mark.parametrize("moved", ["edited", "gone", "failed", "wants something else"])
+def test_a_lost_answer_is_looked_for_at_no_cost_when_no_node_waits_for_it(stage: Stage, moved: str) -> None:
+    take_id = lost(stage)
+    if moved == "edited":
+        stage.nodes.reset("lesson", "voice")
+    elif moved == "gone":
+        stage.nodes.remove("lesson", "voice")
+    elif moved == "failed":
+        stage.nodes.fail(Claim("lesson", "voice", "p1"), "Too late.", "Polling.LimitReached")
+    else:
+        stage.nodes.touch(Claim("lesson", "voice", "p1"), takes=["another"])
+    assert _wanted_when_looked_for(stage, lambda: stage.buyer().follow(take_id)) == [False]
+
+
 def test_a_lost_answer_that_stays_lost_is_for_a_person(stage: Stage) -> None:
     take_id = lost(stage)
     stage.now += LIFE + 61

@@ -205,10 +205,12 @@ class HeyGen(OneRequest):
         """Send the stored request once more with its key, or look for its title in HeyGen's list.
 
         Where no body was stored nothing was sent: ProviderRefused. Raises ProviderUnreachable; what Storage raises.
+        What is not wanted any more is only looked up, since to send it may be to buy it.
         """
         body = self._kept(attempt)
         why = "HeyGen's list shows no video of this title, which does not prove that none was made"
-        if body is not None and self._now() - attempt.sent_at < _KEY_SECONDS:
+        key_is_known = body is not None and self._now() - attempt.sent_at < _KEY_SECONDS
+        if body is not None and key_is_known and attempt.wanted:
             try:
                 return self._send(attempt, body["body"], self._submit_budget)
             except ProviderAmbiguous as error:
@@ -229,6 +231,8 @@ class HeyGen(OneRequest):
                 code="not_sent",
                 retry_after=0.0,
             )
+        if found is None and key_is_known and not attempt.wanted:
+            raise self._http.unreachable("HeyGen's list does not show the request, which is not sent again for nobody.")
         return found or Unknown(why)
 
     # Sending
