@@ -16,6 +16,7 @@ from PIL import Image
 
 from stand_ins.running import RunningStandIn
 from tests.integration.veo3.conftest import MODEL
+from video_production.providers.veo3.requests import FirstFrame, effective_config, submit_body
 
 
 def finished(sdk: genai.Client, operation: types.GenerateVideosOperation) -> types.GenerateVideosOperation:
@@ -157,3 +158,30 @@ def test_a_picture_of_another_kind_is_refused(ask: Any, vertex: RunningStandIn) 
     answer = ask("POST", path, {"instances": [{"prompt": "x", "image": image}]})
     assert answer.status_code == 400
     assert "Unsupported MIME type" in answer.json()["error"]["message"]
+
+
+def test_the_module_asks_in_the_words_of_the_sdk(sdk: genai.Client, vertex: RunningStandIn, prompt: str) -> None:
+    """Vertex AI passes over fields that it does not know, so a misspelt one would be noticed by nobody."""
+    with io.BytesIO() as file:
+        Image.new("RGB", (64, 36), "teal").save(file, "PNG")
+        picture = file.getvalue()
+    asked = {"duration": 4, "model": MODEL, "seed": 7, "negativePrompt": "rain", "resolution": "1080p"}
+    config = effective_config("generate-animation", asked, model="")
+    generate(
+        sdk,
+        prompt,
+        image=picture,
+        output_gcs_uri="gs://films/takes/1/",
+        aspect_ratio=config["aspectRatio"],
+        resolution=config["resolution"],
+        person_generation=config["personGeneration"],
+        generate_audio=config["generateAudio"],
+        seed=config["seed"],
+        negative_prompt=config["negativePrompt"],
+        labels={"attempt": "a1"},
+    )
+    frame = FirstFrame(picture, "image/png")
+    body = submit_body(config, prompt, storage_uri="gs://films/takes/1/", attempt="a1", image=frame)
+    body["instances"][0]["image"]["bytesBase64Encoded"] = "..."  # as the log has pictures
+    sent = [row["body"] for row in vertex.requests() if row["path"].endswith(":predictLongRunning")]
+    assert body == sent[-1]
