@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from video_production.errors import DocumentError, Problem, RequestError
 from video_production.nodes.model import Node
 from video_production.settings import PROVIDER_FACTS
 
-__all__ = ["NO_LIVE", "Live", "read_live", "read_prices", "refuse_placeholders"]
+__all__ = ["NO_LIVE", "Live", "placeholders", "read_live", "read_prices", "refuse_placeholders"]
 
 _SETTINGS = ("ACCOUNT", "MAX_JOBS", "SUBMIT_BUDGET_SECONDS", "INDEXING_LAG_SECONDS")
 _ADDRESS = "LIVE_BASE_URL"
@@ -119,8 +119,14 @@ def _settings(name: str, given: Mapping[str, str]) -> dict[str, str]:
 
 def refuse_placeholders(nodes: Iterable[Node], live: Iterable[str], document: str) -> None:
     """Raise DocumentError for every voice and avatar of a real provider that can't be meant."""
+    problems = list(placeholders(nodes, live))
+    if problems:
+        raise DocumentError(document, problems)
+
+
+def placeholders(nodes: Iterable[Node], live: Iterable[str]) -> Iterator[Problem]:
+    """What `refuse_placeholders` refuses."""
     real = frozenset(live)
-    problems = []
     for node in nodes:
         if node.provider not in real:
             continue
@@ -129,9 +135,7 @@ def refuse_placeholders(nodes: Iterable[Node], live: Iterable[str], document: st
             if isinstance(value, str) and _placeholder(value):
                 title = PROVIDER_FACTS[str(node.provider)].title
                 message = f"'{value}' is a placeholder. Name {what} of your {title} account; it is paid for."
-                problems.append(Problem(f"nodes.{node.id}.config.{key}", message))
-    if problems:
-        raise DocumentError(document, problems)
+                yield Problem(f"nodes.{node.id}.config.{key}", message)
 
 
 def _placeholder(value: str) -> bool:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, Literal
 
 from video_production.cli.differences import text_change
+from video_production.cli.live import placeholders
 from video_production.cli.place import Place
 from video_production.cli.spending import Appraisal, Appraiser, Purchase, buying_nodes
 from video_production.cli.times import Work, likely, makespan
@@ -266,9 +267,11 @@ def _origin(before: Node | None) -> str:
 
 
 def _warnings(steps: Sequence[Planned]) -> list[str]:
-    """What one might regret: real money for something that is made of a draft."""
+    """What `produce` would refuse, and what one might regret: real money for something that is made of a draft."""
     modes = {step.node.id: step.mode for step in steps}
-    warnings = []
+    bought = [step.node for step in steps if step.mode == "live"]
+    refused = placeholders(bought, [str(node.provider) for node in bought])
+    warnings = [f"{problem.path} would be refused: {problem.message}" for problem in refused]
     for step in steps:
         if step.mode != "live" or not step.purchases:
             continue

@@ -262,6 +262,17 @@ def test_programs_get_every_cause_and_both_ends_of_every_range() -> None:
     assert len(told["plan"]) == 20
 
 
+def test_a_placeholder_that_produce_would_refuse_is_told_by_the_plan() -> None:
+    nodes = graph()
+    given = [
+        replace(node, config={**node.config, "avatarId": "YOUR_AVATAR"}) if node.id == "head" else node
+        for node in nodes
+    ]
+    [warning, _] = Here(real=("heygen",)).plan(given).warnings
+    assert warning.startswith("nodes.head.config.avatarId would be refused: 'YOUR_AVATAR' is a placeholder.")
+    assert Here().plan(given).warnings == ()
+
+
 # The plan's name
 
 
