@@ -48,7 +48,7 @@ from video_production.storage import Storage
 from video_production.takes.completing import Completer
 from video_production.takes.deciding import check_agreed, may_buy_again, named, raise_if_ended, sent_again_in
 from video_production.takes.fingerprint import request_hash
-from video_production.takes.following import ANSWER_MARGIN, Followed, Follower
+from video_production.takes.following import ANSWER_MARGIN, Followed, Follower, undecided
 from video_production.takes.model import Take, TakeAttempt, TakeState
 from video_production.takes.requests import keep_request, kept_attempt
 from video_production.takes.table import TakeTable
@@ -57,6 +57,8 @@ from video_production.takes.wanted import Part, Wanted, read_wanted
 
 __all__ = ["Buyer", "FollowedTake", "Step"]
 
+_FOLLOWED_FOR = 7 * 86_400
+"""Seconds for which a request is followed that no look brings to its end."""
 _MOST_ROUNDS = 1_800
 """Of the node machine: a round is 13 of the 25,000 events that an execution's history holds."""
 
@@ -191,6 +193,10 @@ class Buyer:
         ours = (take.provider, take.mode) == (self.provider.name, self.settings.mode)
         if ours and take.account in ("", self.settings.account):
             take = self._follow(take)
+        if take.provider == self.provider.name and self._given_up(take):
+            why = f"after {_FOLLOWED_FOR // 86_400} days nobody has heard of its end"
+            self.takes.mark_unknown(take, take.attempt, undecided(self.provider.title, why))
+            take = self._read(take.id)
         if take.state == TakeState.MADE:
             self.completer.complete_waiting(take)
         return FollowedTake(str(take.state), take.current.pipeline_id)
@@ -213,6 +219,12 @@ class Buyer:
         with suppress(Cancelled, ProviderJobFailed, MayHaveBeenPaid):
             self.follower.step(take, attempt, _tell_nobody, cancel=cancelled)
         return self._read(take.id)
+
+    def _given_up(self, take: Take) -> bool:
+        """Whether a request was followed for so long that a person shall decide about it: till then its money is
+        promised. It may run on, or nobody here may ask for it any more (another account)."""
+        is_open = take.state in (TakeState.SUBMITTED, TakeState.SUBMITTING)
+        return is_open and self.clock() - take.current.sent_at >= _FOLLOWED_FOR
 
     def _awaited(self, take: Take, pipeline: Pipeline | None) -> bool:
         """Whether the node that a take was sent for still waits for it."""

@@ -295,6 +295,52 @@ def test_a_lost_answer_that_stays_lost_is_for_a_person(stage: Stage) -> None:
     assert events(stage, take_id) == ["reserved", "unknown"]
 
 
+# What stays open
+
+
+WEEK = 7 * 86_400
+
+
+@pytest.mark.parametrize("why", ["it runs on", "unreachable", "not kept", "another account", "a draft", "never found"])
+def test_what_no_look_ends_for_a_week_is_for_a_person(stage: Stage, why: str) -> None:
+    """While it is open its money is promised, and nobody may decide about it."""
+    take_id = lost(stage) if why == "never found" else submitted(stage)
+    if why == "not kept":
+        stage.storage.client.delete_object(Bucket=stage.bucket, Key=f"takes/{take_id}/a1/request.json")
+    elif why == "never found":
+        stage.provider.find = _unreachable  # type: ignore[method-assign]
+    stage.provider.progress = [ProviderUnreachable("503", provider="obedient") if why == "unreachable" else RUNNING] * 2
+    mode: Any = "draft" if why == "a draft" else "live"
+    account = "other" if why == "another account" else "main"
+    settings = ProviderSettings(mode, "", "secret", account, 10, 60, 240, 60)
+    buyer = Buyer(
+        stage.provider,
+        settings,
+        stage.nodes,
+        stage.takes,
+        stage.storage,
+        remaining=lambda: LIFE,
+        alert=stage.alerts.append,
+        clock=lambda: stage.now,
+    )
+    stage.now += WEEK - 1
+    assert not buyer.follow(take_id).over
+    stage.now += 1
+    assert buyer.follow(take_id).state == "unknown"
+    assert events(stage, take_id)[-1] == "unknown"
+
+
+def test_a_result_that_comes_after_a_week_is_still_a_result(stage: Stage) -> None:
+    take_id = submitted(stage)
+    stage.now += WEEK + 1
+    stage.provider.progress = [READY]
+    assert stage.buyer().follow(take_id).made
+
+
+def _unreachable(attempt: Attempt, bound: Any) -> Submission:
+    raise ProviderUnreachable("503", provider="obedient")
+
+
 # Whose node it is
 
 
@@ -370,7 +416,7 @@ def test_a_job_of_another_account_or_of_a_stand_in_is_not_asked_for(stage: Stage
     elsewhere = ProviderSettings(mode, "", "secret", account, 10, 60, 240, 60)
     buyer = Buyer(
         stage.provider, elsewhere, stage.nodes, stage.takes, stage.storage,
-        remaining=lambda: LIFE, alert=stage.alerts.append,
+        remaining=lambda: LIFE, alert=stage.alerts.append, clock=lambda: stage.now,
     )  # fmt: skip
     assert buyer.follow(take_id).state == "submitted"
     assert stage.provider.asked_for == []
