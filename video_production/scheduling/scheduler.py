@@ -99,15 +99,16 @@ class Scheduler:
             raise NotFound(f"There is no pipeline '{pipeline_id}'.")
         for provider in self.dispatcher.give_back(nodes.values()):
             self.dispatcher.serve(provider)  # whoever waits comes before what this pipeline wants next
-        if pipeline.outcome is None and pipeline.desired != Desired.EDITING:
-            pipeline = self._drive(pipeline, nodes)
+        if pipeline.outcome is None:
+            self._restart_lost(nodes)  # of a half-edited one, too: what it has begun may hold job slots
+            if pipeline.desired != Desired.EDITING:
+                pipeline = self._drive(pipeline, nodes)
         if self.announcer:
             self.announcer.announce(pipeline, nodes)
         return pipeline.outcome.status if pipeline.outcome else None
 
     def _drive(self, pipeline: Pipeline, nodes: Mapping[str, Node]) -> Pipeline:
         """Start what can be started; the pipeline, with its outcome where nothing is left to do."""
-        self._restart_lost(nodes)
         ready = [node for node in nodes.values() if _is_ready(node, nodes)] if pipeline.desired == Desired.RUN else []
         for node in ready:
             if not self.dispatcher.limited(node):

@@ -125,6 +125,22 @@ def test_a_node_whose_execution_closed_gets_a_new_one(world: World) -> None:
     assert world.machines.nodes() == ["a", "b"]
 
 
+def test_a_node_of_a_half_edited_pipeline_gets_a_new_execution_and_nothing_is_claimed(world: World) -> None:
+    """It may hold a job slot, and the edit may never be finished: others would wait for ever."""
+    world.advance()
+    old = world.claim_of("a")
+    world.complete("b")
+    world.machines.close(old.process_uuid)
+    world.nodes.begin_edit("lesson")
+    world.now += 121
+    assert world.advance() is None
+    assert world.claim_of("a") != old
+    assert world.machines.nodes() == ["a"]
+    world.complete("a")
+    assert world.advance() is None
+    assert world.status()["c"] == "pending"
+
+
 def test_a_node_that_never_reports_an_end_is_not_restarted_for_ever(world: World) -> None:
     world.advance()
     for _ in range(6):
