@@ -211,6 +211,21 @@ class Storage:
     def put_bytes(self, content: bytes, bucket: str, key: str, content_type: str, tags: Tags = ()) -> StoredObject:
         return self.put([content], bucket, key, content_type, tags)
 
+    def put_first(self, content: bytes, bucket: str, key: str, content_type: str) -> bool:
+        """Store an object where none is yet: of several writers exactly one succeeds. False: there is one already.
+
+        It may be this call's own, if the answer to an earlier try was lost: read it.
+        """
+        with translated(bucket, key):
+            try:
+                self.client.put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type, IfNoneMatch="*")
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") != "PreconditionFailed":
+                    raise
+                return False
+        self.bytes_written += len(content)
+        return True
+
 
 @contextmanager
 def translated(bucket: str, key: str) -> Iterator[None]:

@@ -63,7 +63,9 @@ __all__ = ["BASE_URL", "HeyGen"]
 BASE_URL = PROVIDER_FACTS["heygen"].base_url
 _WAY = "video"
 _BODY = "heygen.json"
-"""Beside the attempt's other files: the request's body, and how long the speech in it lasts."""
+"""Beside the attempt's other files: the request's body, and how long the speech in it lasts. Whoever stores it first
+decides: the sender, that the request may be sent; who looks for a lost request, that it never will be."""
+_NEVER = b'{"never": true}'
 _BODY_LIMIT = 1 << 20
 _KEY_SECONDS = 23 * 3600.0
 """For how long after the first request the same key is sure to find it; HeyGen keeps keys for 24 hours."""
@@ -204,7 +206,8 @@ class HeyGen(OneRequest):
     def find(self, attempt: Attempt, bound: Container[str]) -> Submission | Made | Unknown:
         """Send the stored request once more with its key, or look for its title in HeyGen's list.
 
-        Where no body was stored nothing was sent: ProviderRefused. Raises ProviderUnreachable; what Storage raises.
+        Where no body was stored nothing was sent, and nothing will be, however late its sender wakes
+        up: ProviderRefused. Raises ProviderUnreachable; what Storage raises.
         What is not wanted any more is only looked up, since to send it may be to buy it.
         """
         body = self._kept(attempt)
@@ -225,6 +228,10 @@ class HeyGen(OneRequest):
                 why = f"{str(refusal).rstrip('.')}; and {why}"
         found = self._listed(attempt, bound)
         if found is None and body is None:
+            where = attempt.destination
+            first = self._storage.put_first(_NEVER, where.bucket, where.prefix + _BODY, "application/json")
+            if not first and self._kept(attempt) is not None:
+                raise self._http.unreachable("The request to HeyGen is being sent just now; it is looked for again.")
             raise ProviderRefused(
                 "The request to HeyGen was never sent; it is sent now.",
                 provider=self.name,
@@ -254,7 +261,9 @@ class HeyGen(OneRequest):
             raise self._http.unreachable("The uploads to HeyGen took too long; they are tried again.")
         body = video_body(request.config, title=attempt.id, audio_asset=audio_asset, background_asset=background_asset)
         content = json.dumps({"body": body, "seconds": speech.duration}, ensure_ascii=False).encode()
-        self._storage.put_bytes(content, where.bucket, where.prefix + _BODY, "application/json")
+        first = self._storage.put_first(content, where.bucket, where.prefix + _BODY, "application/json")
+        if not first and self._kept(attempt) != json.loads(content):
+            raise self._http.unreachable("The request to HeyGen was ready too late, so it was not sent.")
         return body
 
     def _send(self, attempt: Attempt, body: Mapping[str, Any], budget: float) -> Submission:
@@ -299,13 +308,13 @@ class HeyGen(OneRequest):
     # Looking
 
     def _kept(self, attempt: Attempt) -> dict[str, Any] | None:
-        """The stored body of an attempt; None where there is none."""
+        """The stored body of an attempt; None where there is none, and never will be one."""
         where = attempt.destination
         try:
             kept: dict[str, Any] = json.loads(self._storage.read(where.bucket, where.prefix + _BODY, _BODY_LIMIT))
         except MediaError:
             return None
-        return kept
+        return None if "never" in kept else kept
 
     def _listed(self, attempt: Attempt, bound: Container[str]) -> Submission | Unknown | None:
         """The video with the attempt's title; None where there is none, Unknown where there are several."""

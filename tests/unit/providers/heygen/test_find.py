@@ -154,3 +154,26 @@ class TestNothingStored:
     ) -> None:
         provider.answers(listing(MINE))
         assert heygen.find(attempt(), frozenset()) == Submission("v1")
+
+
+def test_a_sender_that_wakes_up_too_late_sends_nothing(
+    heygen: HeyGen, provider: Provider, attempt: Attempts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was frozen while it uploaded; meanwhile its request was looked for, and found never to have been sent."""
+    wanted, put_first, proofs = attempt(), heygen._storage.put_first, []
+
+    def frozen(*what: Any) -> bool:
+        monkeypatch.setattr(heygen._storage, "put_first", put_first)
+        with pytest.raises(ProviderRefused, match="never sent"):
+            heygen.find(wanted, frozenset())
+        proofs.append(wanted)
+        return put_first(*what)
+
+    monkeypatch.setattr(heygen._storage, "put_first", frozen)
+    provider.answers(uploaded(), listing())
+    with pytest.raises(ProviderRefused, match="ready too late") as refusal:
+        heygen.submit(wanted)
+    assert refusal.value.code == "not_sent"
+    assert proofs == [wanted]
+    assert [request.path.partition("?")[0] for request in provider.received] == ["/v3/assets", "/v3/videos"]
+    assert provider.received[-1].method == "GET"
