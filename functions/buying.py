@@ -14,7 +14,7 @@ from aws_lambda_powertools import Logger
 from functions.batches import each_message, is_batch
 from functions.telemetry import Telemetry
 from video_production.clients import LazyClient
-from video_production.errors import ProviderRefused, Superseded
+from video_production.errors import OperatorError, ProviderRefused, Superseded
 from video_production.metrics import Report
 from video_production.nodes.table import Claim, NodeTable
 from video_production.providers.interface import GenerationProvider
@@ -87,8 +87,14 @@ def polling(provider: ProviderClass) -> Handler:
 
 def _buyers_of(provider: ProviderClass) -> Callable[[Any], Buyer]:
     """What makes the buyer of one invocation, given its context."""
-    made = provider.from_settings(settings, _storage, report=telemetry.add)
     options = settings.provider(provider.name)
+    if options.mode == "draft" and not options.base_url:
+        upper = provider.name.upper()
+        raise OperatorError(
+            f"{upper}_MODE is 'draft', but {upper}_BASE_URL names no stand-in, so the real {provider.name} would be "
+            "paid for drafts; deploy the stack again with its address."
+        )
+    made = provider.from_settings(settings, _storage, report=telemetry.add)
 
     def buyer_for(context: Any) -> Buyer:
         return Buyer(
