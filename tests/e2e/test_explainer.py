@@ -244,6 +244,12 @@ def test_an_edited_sentence_remakes_what_the_plan_said_at_the_price_it_said(film
     assert (desk.bill(), desk.outputs()) == (after, now)
     assert desk.told("cost")["totals"]["draft"]["paid_usd"] == pytest.approx(sum(after.values()), abs=1e-5)
 
+    # What was bought is never bought again: the old sentence costs nothing.
+    shutil.copy(film.desk.folder / "scripts" / "question.txt", script)
+    back = desk.told("plan")
+    assert back["usd"] == [0, 0]
+    assert [node["id"] for node in back["nodes"] if node["action"] == "remake"] == ["film"]
+
 
 def _planned(plan: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
     """US dollars by provider, at least and at most."""

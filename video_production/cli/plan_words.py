@@ -115,7 +115,7 @@ def plan_event(plan: Plan) -> dict[str, Any]:
 def plan_of_retry(here: Site, found: Snapshot, nodes: Mapping[str, Node], node_id: str) -> dict[str, Any]:
     """The same of making one failed node again, by name, and what waits for it."""
     settings = cache(here.settings)
-    appraiser = Appraiser(nodes, found, here.reader(), settings)
+    appraiser = Appraiser(dict(nodes), found, here.reader(), settings)
     asked = [node for node in nodes.values() if node.id == node_id]
     waiting_too = [node for node in nodes.values() if node.type != "asset" and node.status == NodeStatus.PENDING]
     buys, unknown, modes, prices = [], [], set(), PriceList.read()

@@ -213,6 +213,8 @@ class _Planner:
         mode = self._mode(node)
         appraisal = self._appraiser.appraise(node)
         action, note = _read(appraisal, action)
+        if appraisal.bought and appraisal.parts == 1:
+            self._appraiser.bring(node, appraisal.made[0])
         length = self._appraiser.seconds(node) or (10.0, 60.0)
         amount = (0.0, 0.0)
         if appraisal.purchases:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal, cast
 
 from video_production.cli.workspace import Reader, Snapshot
 from video_production.errors import MediaError, VideoProductionError
-from video_production.nodes.model import Node, NodeStatus
+from video_production.nodes.model import Node, NodeStatus, Output
 from video_production.providers.interface import GenerationProvider, GenerationRequest, InputContent, Price
 from video_production.providers.registry import provider_class
 from video_production.settings import FunctionSettings
@@ -95,7 +95,7 @@ class Appraiser:
     how fast their voices spoke tells how long a new script of the same voice will be.
     """
 
-    nodes: Mapping[str, Node]
+    nodes: MutableMapping[str, Node]
     found: Snapshot
     reader: Reader
     settings: Callable[[str], FunctionSettings]
@@ -104,6 +104,13 @@ class Appraiser:
 
     def __post_init__(self) -> None:
         self._provider = cache(self._make_provider)
+
+    def bring(self, node: Node, take: Take) -> None:
+        """Let `node` have what was bought before, so that what is made of it is known exactly."""
+        if made := take.made:
+            draft = take.mode == "draft"
+            output = Output(made.type, made.s3_key, made.size, made.sha256, made.bucket, made.duration, draft)
+            self.nodes[node.id] = replace(node, output=output)
 
     def appraise(self, node: Node, asked: Asked = "run") -> Appraisal:
         """What making `node` buys.

@@ -17,7 +17,7 @@ from video_production.cli.times import Work, likely, makespan
 from video_production.errors import MediaError, RequestError
 from video_production.nodes.model import Desired, Node, NodeStatus, Outcome, Output, Pipeline
 from video_production.providers.elevenlabs import ElevenLabs
-from video_production.providers.interface import GenerationRequest, InputContent, Price
+from video_production.providers.interface import GenerationRequest, InputContent, Made, Price
 from video_production.providers.secrets import ApiKey
 from video_production.settings import FunctionSettings
 from video_production.takes.fingerprint import take_id
@@ -171,6 +171,17 @@ def test_what_was_bought_before_is_reused_although_its_node_changed() -> None:
     here.takes[identity] = replace(here.takes["take-voice"], id=identity)
     voice = step(here.plan(graph(speed=1.1)), "voice")
     assert (voice.action, voice.note, voice.purchases) == ("reuse", "the same was bought before", ())
+
+
+def test_what_is_made_of_something_bought_before_has_an_exact_price() -> None:
+    here = finished(graph())
+    plan = here.plan(graph(speed=1.1))
+    [voice] = step(plan, "voice").purchases
+    made = Made("audio", "bucket", "takes/voice.mp3", 1000, "ab" * 32, 3.0)
+    here.takes[voice.take_id] = replace(here.takes["take-voice"], id=voice.take_id, made=made)
+    head = step(here.plan(graph(speed=1.1)), "head")
+    [purchase] = head.purchases
+    assert (purchase.price.exact, purchase.price.low.quantity, head.note) == (True, 3.0, "")
 
 
 @pytest.mark.parametrize(
