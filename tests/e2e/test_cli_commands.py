@@ -91,7 +91,7 @@ def test_status_names_the_providers_id_the_attempt_and_the_last_answer(desk: Lab
         assert re.fullmatch(r"LOCAL · lab · Lab · revision \d+ · completed", lines[0])
         request = f"     id {charge.external_id} · attempt 1 of 1 · last answer: result received"
         assert f"{request} · 51 characters, $0.0041 (draft)" in lines
-        assert lines[-1] == " 3 assets: script, still, clip"
+        assert lines[-2:] == [" 3 assets: script, still, clip", " money: drafts worth $0.0041, which cost nothing"]
     told = json.loads(desk.run("status", "lab", "--json").stdout)
     assert [node["status"] for node in told["nodes"]] == ["completed"] * 6
     assert desk.run("status").stdout == " lab  completed  Lab\n"
