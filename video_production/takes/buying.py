@@ -313,14 +313,7 @@ class Buyer:
         delay = 0.0 if refusal.fallback else refusal.retry_after
         if refusal.account and not refusal.fallback:
             self.report("AccountRefusals", provider=self.provider.name)
-        self.takes.refuse(
-            take,
-            attempt.id,
-            code=refusal.code,
-            message=str(refusal),
-            retry_at=None if delay is None else self.clock() + delay,
-            fallback=refusal.fallback,
-        )
+        self.follower.refused(take, refusal, delay)
         if delay is None:
             with named(part):
                 raise refusal

@@ -99,6 +99,19 @@ class Follower:
         tell(stage="waiting", external_id=submission.external_id, last_answer="accepted")
         return "waiting"
 
+    def refused(self, take: Take, refusal: ProviderRefused, delay: float | None) -> None:
+        """Row 5, tried as long as this invocation lives: nobody else knows that nothing was paid."""
+        retry_at = None if delay is None else self.clock() + delay
+        code, message, fallback = refusal.code, str(refusal), refusal.fallback
+        while True:
+            try:
+                self.takes.refuse(take, take.attempt, code=code, message=message, retry_at=retry_at, fallback=fallback)
+                return
+            except TransientError:
+                if self.remaining() < ANSWER_MARGIN:
+                    raise
+            self.sleep(1)
+
     def _recorded(self, take: Take, attempt: Attempt, submission: Submission) -> bool:
         """Row 4, tried as long as this invocation lives: nobody else knows the id of a job that is paid for."""
         while True:
@@ -135,9 +148,7 @@ class Follower:
 
     def _never_sent(self, take: Take, refusal: ProviderRefused) -> Followed:
         """Row 5, late: the provider's module can prove that the request never left. Its node sends another one."""
-        retry_at = None if refusal.retry_after is None else self.clock() + refusal.retry_after
-        message = str(refusal)
-        self.takes.refuse(take, take.attempt, code=refusal.code, message=message, retry_at=retry_at, fallback=None)
+        self.refused(take, refusal, refusal.retry_after)
         return "waiting"
 
     def _poll(self, take: Take, attempt: Attempt, tell: Tell, *, cancel: bool) -> Followed:

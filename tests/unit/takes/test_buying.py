@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -492,3 +493,31 @@ def test_refusals_are_counted_by_whose_fault_they_are(
     with suppress(ProviderRefused):
         stage.buyer(report=report).submit(stage.claim())
     assert seen == reports
+
+
+def test_a_definite_refusal_is_written_down_although_the_table_hiccups(stage: Stage) -> None:
+    """Nobody else knows of it: where nothing can be looked up, the request would count as paid, perhaps."""
+    refuse, failures = stage.takes.refuse, [TransientError("Another transaction stayed in the way.")] * 2
+
+    def hiccups(*given: Any, **named: Any) -> bool:
+        if failures:
+            raise failures.pop()
+        return refuse(*given, **named)
+
+    stage.takes.refuse = hiccups  # type: ignore[method-assign]
+    stage.provider.answers = [refused()]
+    with pytest.raises(ProviderRefused, match="No such voice"):
+        stage.buyer().submit(stage.claim())
+    assert stage.take().state == TakeState.REFUSED
+
+
+def test_a_definite_refusal_that_can_not_be_written_down_in_time_is_left_to_the_search(stage: Stage) -> None:
+    def hiccups(*given: Any, **named: Any) -> bool:
+        stage.remaining -= 100
+        raise TransientError("Another transaction stayed in the way.")
+
+    stage.takes.refuse = hiccups  # type: ignore[method-assign]
+    stage.provider.answers = [refused()]
+    with pytest.raises(TransientError):
+        stage.buyer().submit(stage.claim())
+    assert stage.take().state == TakeState.SUBMITTING
