@@ -32,11 +32,13 @@ def _collecting(lab: Lab) -> bool:
 
 
 def _merging(lab: Lab) -> bool:
-    return lab.node("film").get("metadata", {}).get("stage") in ("reading", "encoding", "joining", "checking")
+    return lab.node("film").get("metadata", {}).get("stage") in ("reading", "encoding", "checking")
 
 
-def _uploading(lab: Lab) -> bool:
-    return lab.node("film").get("metadata", {}).get("stage") == "uploading"
+def _joining(lab: Lab) -> bool:
+    """The result is on its way to S3. It is small: where that moment was missed, the node is done, which ends the wait."""
+    film = lab.node("film")
+    return film.get("metadata", {}).get("stage") == "joining" or film.get("status") == "completed"
 
 
 MOMENTS: dict[str, Moment] = {
@@ -45,7 +47,7 @@ MOMENTS: dict[str, Moment] = {
     "submitted": _accepted,
     "collecting": _collecting,
     "mid-merge": _merging,
-    "mid-upload": _uploading,
+    "mid-upload": _joining,
 }
 
 
