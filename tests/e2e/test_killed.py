@@ -36,7 +36,7 @@ def _merging(lab: Lab) -> bool:
 
 
 def _joining(lab: Lab) -> bool:
-    """The result is on its way to S3. It is small: where that moment was missed, the node is done, which ends the wait."""
+    """The result is on its way to S3; where that short moment was missed, the node is done, which ends the wait."""
     film = lab.node("film")
     return film.get("metadata", {}).get("stage") == "joining" or film.get("status") == "completed"
 
