@@ -230,7 +230,8 @@ class World:
             if step.limit == 0:
                 break
             CLOCK.skip(step.wait_seconds)
-            CLOCK.rest(min(_LONGEST_REST, _SHORTEST_REST * 1.3**number))
+            if any(take.state == TakeState.SUBMITTED for take in self.all_takes()):
+                CLOCK.rest(min(_LONGEST_REST, _SHORTEST_REST * 1.3**number))
             function = "submit" if step.status == "resubmit" else "check"
         late = {"Error": "Polling.LimitReached", "Cause": "waiting"}
         self._end(claim, node_id=claim.node_id, process_uuid=claim.process_uuid, failure=late)
