@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 __all__ = ["Answer", "Call", "InterruptedExchangeError"]
@@ -14,8 +14,8 @@ class Answer:
     """An HTTP answer. `content` is its body, empty where the body was streamed into a file."""
 
     status: int
-    headers: Mapping[str, str]
-    content: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class Call:
 
     operation: str
     method: str
-    url: str
-    headers: Mapping[str, str]
-    params: Mapping[str, str] | None
-    body: Mapping[str, Any] | None
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    params: Mapping[str, str] | None = field(repr=False)
+    body: Mapping[str, Any] | None = field(repr=False)
     into: IO[bytes] | None
     limit: int
     follow: bool

@@ -19,6 +19,7 @@ import pytest
 from tests.unit.providers.scripted import Provider, drip, hang_up, reply
 from video_production.errors import OperatorError, ProviderAmbiguous, ProviderRefused, ProviderUnreachable
 from video_production.providers.connection import TimeGuard, is_public
+from video_production.providers.exchange import Answer, Call
 from video_production.providers.http import Explanation, ProviderHttp
 
 KEY = "secret-key-of-the-test"
@@ -363,6 +364,14 @@ class TestFreeRequest:
         provider.answers(reply(200))
         http.free_request(provider.url, explain=explain, budget=300)
         assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+
+
+def test_no_description_of_a_request_or_an_answer_holds_what_is_secret() -> None:
+    signed = "https://files.example/a?signature=5160aa"
+    call = Call("check", "GET", signed, {"xi-api-key": KEY}, {"key": KEY}, {"key": KEY}, None, 1, False)
+    answer = Answer(200, {"set-cookie": KEY}, signed.encode())
+    assert not any(secret in f"{call} {answer}" for secret in (KEY, "5160aa"))
+    assert "check" in repr(call)
 
 
 class TestAddressesThatAProviderGives:
