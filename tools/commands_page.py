@@ -28,7 +28,7 @@ sign-on, …), the region from `AWS_REGION`, `AWS_DEFAULT_REGION` or the profile
 What `produce` prints depends on where it goes: in a terminal a picture that moves in place, in a file or a pipe one
 line per finished node, with `--json` one JSON object per line. `NO_COLOR` turns colours off. The last line is the
 path of the video alone, as short as it can be typed in the working folder; in JSON, `output.path` of the last event is
-absolute. Errors go to standard error, one sentence each; the last JSON event says them too.
+absolute. Errors go to standard error, one sentence each; with `--json` the last event says them instead.
 
 | exit code | meaning |
 |---|---|
