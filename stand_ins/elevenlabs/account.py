@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stand_ins.account import BilledAccount
 from stand_ins.charge_book import Charge, ChargeBook
 from stand_ins.elevenlabs.catalog import PLANS, SpeechModel
 from stand_ins.elevenlabs.errors import ApiError
-from stand_ins.files import read_json, write_json
 
 __all__ = ["Account", "Plan"]
 
@@ -32,32 +31,19 @@ class Plan:
     concurrency: int | None = None
 
 
-class Account:
+class Account(BilledAccount[Plan]):
     """Checks and charges. Safe from several threads."""
 
     def __init__(self, path: Path, book: ChargeBook, key: str) -> None:
-        self._path = path
-        self._book = book
+        super().__init__(path, book, Plan, limit="credit_limit", unit="credits")
         self._key = key
-        self._lock = threading.Lock()
         self._in_flight = {True: 0, False: 0}
-        rows = book.rows()
-        self._used = int(sum(row.credits for row in rows))
-        self._charged = {row.external_id for row in rows}
-        self.plan = Plan(**read_json(path, {}))
 
     def change(self, changes: dict[str, Any]) -> None:
-        """Replace some fields of the plan; raise ApiError for unknown ones."""
-        unknown = set(changes) - {field.name for field in fields(Plan)}
-        if unknown or changes.get("tier", "pro") not in PLANS:
-            raise ApiError(400, "invalid_parameters", f"A plan has no such field or tier: {changes}.")
-        with self._lock:
-            self.plan = Plan(**{**asdict(self.plan), **changes})
-            write_json(self._path, asdict(self.plan))
-
-    def set_balance(self, credits: int | None) -> None:
-        """Leave exactly `credits` to spend; None: without limit."""
-        self.change({"credit_limit": None if credits is None else self._used + credits})
+        """Replace some fields of the plan; raise ValueError for unknown ones and for an unknown tier."""
+        if changes.get("tier", "pro") not in PLANS:
+            raise ValueError(f"A plan has no such field or tier: {changes}.")
+        super().change(changes)
 
     def authenticate(self, headers: dict[str, str]) -> None:
         """Raise ApiError 401 unless the key is right."""
@@ -92,35 +78,26 @@ class Account:
 
     def require_credits(self, credits: int) -> None:
         """Raise ApiError 402 when the balance can't pay `credits`."""
-        left = self.credits_left
+        left = self.left
         if left is not None and credits > left:
             message = (
-                f"This request exceeds your quota of {self.plan.credit_limit}. You have {left} credits remaining, "
+                f"This request exceeds your quota of {self.plan.credit_limit}. You have {left:.0f} credits remaining, "
                 f"while {credits} credits are required for this request."
             )
             raise ApiError(402, "insufficient_credits", message)
 
-    def charge(self, charge: Charge) -> bool:
+    def pay(self, charge: Charge) -> bool:
         """Bill a result, once per `external_id`; False when the balance can't pay it."""
         with self._lock:
-            if charge.external_id in self._charged:
-                return True
-            left = self.credits_left
-            if left is not None and charge.credits > left:
+            if charge.external_id not in self._charged and self.left is not None and charge.credits > self.left:
                 return False
-            self._book.append(charge)
-            self._charged.add(charge.external_id)
-            self._used += int(charge.credits)
+            self.charge(charge)
             return True
 
     @property
     def used(self) -> int:
         """Credits spent so far."""
-        return self._used
-
-    @property
-    def credits_left(self) -> int | None:
-        return None if self.plan.credit_limit is None else max(0, self.plan.credit_limit - self._used)
+        return int(self._used)
 
     def concurrency_limit(self, model: SpeechModel) -> int:
         own = self.plan.concurrency
@@ -150,7 +127,7 @@ class Account:
         extension: int | str = "unlimited" if limit is None else 0
         return {
             "tier": self.plan.tier,
-            "character_count": self._used,
+            "character_count": self.used,
             "character_limit": PLANS[self.plan.tier][0] if limit is None else limit,
             "max_character_limit_extension": None,
             "max_credit_limit_extension": extension,

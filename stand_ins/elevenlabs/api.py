@@ -14,10 +14,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from stand_ins.control import control, is_control
 from stand_ins.elevenlabs import flows, listings, synchronous, webhooks
 from stand_ins.elevenlabs.call import Call, Route
-from stand_ins.elevenlabs.control import PREFIX as CONTROL
-from stand_ins.elevenlabs.control import control
 from stand_ins.elevenlabs.errors import ApiError, SchemaError
 from stand_ins.elevenlabs.links import PREFIX as STORAGE
 from stand_ins.elevenlabs.schema import (
@@ -134,8 +133,8 @@ def application(workspace: Workspace) -> Application:
     """The stand-in as a function from requests to replies."""
 
     def answer(request: Request) -> Reply:
-        if request.path == CONTROL or request.path.startswith(CONTROL + "/"):
-            return control(workspace, request)
+        if is_control(request):
+            return control(workspace, workspace.account, request, {"stand_in": "elevenlabs"})
         workspace.log.add(request)
         request_id = new_id()
         reply = _answer(workspace, request, request_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import secrets
@@ -14,20 +13,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stand_ins.charge_book import Charge, ChargeBook
+from stand_ins.charge_book import Charge
 from stand_ins.elevenlabs.account import Account
 from stand_ins.elevenlabs.audio import AudioFormat, encode
 from stand_ins.elevenlabs.catalog import MODELS
 from stand_ins.elevenlabs.deliveries import Deliveries
 from stand_ins.elevenlabs.links import sign_link
 from stand_ins.elevenlabs.records import HistoryItem, Job, Webhook
-from stand_ins.faults import FaultBook
+from stand_ins.home import Home
 from stand_ins.records import Records
-from stand_ins.server import RequestLog
 from stand_ins.speech import Speech, speak
 from stand_ins.transcripts import Transcripts
 
-__all__ = ["CHARGE_BOOK", "OPERATIONS", "Settings", "Workspace", "new_id"]
+__all__ = ["OPERATIONS", "Settings", "Workspace", "new_id"]
 
 OPERATIONS = (
     "tts",
@@ -45,7 +43,6 @@ OPERATIONS = (
 )
 """What rules of misbehaviour can be set on; "webhook" is one that is sent, "webhooks" are the calls about them."""
 
-CHARGE_BOOK = "charge_book.jsonl"
 _ALPHABET = string.ascii_letters + string.digits
 
 
@@ -70,30 +67,19 @@ class Settings:
         return min(0.3, self.job_seconds * 0.375)
 
 
-class Workspace:
+class Workspace(Home):
     """The state of one stand-in, in `settings.home`; one process at a time may hold it."""
 
     def __init__(self, settings: Settings) -> None:
         home = settings.home
-        home.mkdir(parents=True, exist_ok=True)
+        super().__init__(home, OPERATIONS)
         self.settings = settings
-        self._lock_file = (home / "lock").open("w")
-        try:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock_file.close()
-            raise SystemExit(
-                f"Another draft provider already runs in {home}; stop it or choose another folder."
-            ) from None
-        self.book = ChargeBook(home / CHARGE_BOOK)
         self.account = Account(home / "account.json", self.book, settings.api_key)
-        self.faults = FaultBook(home / "faults.json", OPERATIONS)
-        self.log = RequestLog(home / "requests.jsonl")
         self.history: Records[HistoryItem] = Records(home / "history", HistoryItem)
         self.jobs: Records[Job] = Records(home / "jobs", Job)
         self.webhooks: Records[Webhook] = Records(home / "webhooks", Webhook)
         self._deliveries = Deliveries(self.webhooks, self.faults, settings.retry_seconds)
-        self.signing_key = self._signing_key()
+        self.signing_key = self.secret("signing_key")
         self._transcripts = Transcripts(home / "transcripts")
         self._synthesis = threading.BoundedSemaphore(max(1, os.cpu_count() or 1))
         self._stopped = threading.Event()
@@ -132,7 +118,7 @@ class Workspace:
 
     def _bill(self, item: HistoryItem) -> bool:
         model = MODELS[item.model]
-        return self.account.charge(
+        return self.account.pay(
             Charge(
                 at=item.created_at,
                 kind=item.kind,
@@ -157,7 +143,7 @@ class Workspace:
         """Stop working; unfinished jobs go on at the next start."""
         self._stopped.set()
         self._deliveries.close()
-        self._lock_file.close()
+        super().close()
 
     def _work_on(self, job: Job) -> None:
         if job.fate != "never":
@@ -238,9 +224,3 @@ class Workspace:
         for job in self.jobs.newest_first():
             if job.finished_at is None:
                 self._work_on(job)
-
-    def _signing_key(self) -> bytes:
-        path = self.settings.home / "signing_key"
-        if not path.exists():
-            path.write_bytes(secrets.token_bytes(32))
-        return path.read_bytes()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stand_ins.charge_book import Charge, ChargeBook
-from stand_ins.files import read_json, write_json
+from stand_ins.account import BilledAccount
+from stand_ins.charge_book import ChargeBook
 from stand_ins.heygen.errors import ApiError
 
 __all__ = ["RATES", "Account", "Plan"]
@@ -40,31 +39,12 @@ class Plan:
     usd_limit: float | None = None
 
 
-class Account:
+class Account(BilledAccount[Plan]):
     """Checks and charges. Safe from several threads."""
 
     def __init__(self, path: Path, book: ChargeBook, key: str) -> None:
-        self._path = path
-        self._book = book
+        super().__init__(path, book, Plan, limit="usd_limit", unit="usd")
         self._key = key
-        self._lock = threading.Lock()
-        rows = book.rows()
-        self._used = sum(row.usd for row in rows)
-        self._charged = {row.external_id for row in rows}
-        self.plan = Plan(**read_json(path, {}))
-
-    def change(self, changes: dict[str, Any]) -> None:
-        """Replace some fields of the plan; raise ValueError for unknown ones."""
-        unknown = set(changes) - {field.name for field in fields(Plan)}
-        if unknown:
-            raise ValueError(f"A plan has no field named {', '.join(sorted(unknown))}.")
-        with self._lock:
-            self.plan = Plan(**{**asdict(self.plan), **changes})
-            write_json(self._path, asdict(self.plan))
-
-    def set_balance(self, usd: float | None) -> None:
-        """Leave exactly `usd` to spend; None: without limit."""
-        self.change({"usd_limit": None if usd is None else self._used + usd})
 
     def authenticate(self, headers: Mapping[str, str]) -> None:
         """Raise ApiError 401 unless the key is right."""
@@ -80,26 +60,14 @@ class Account:
 
     def require_funds(self, usd: float, reserved: float) -> None:
         """Raise ApiError 402 when the wallet, less what running videos will cost, can't pay `usd`."""
-        left = self.usd_left
+        left = self.left
         if left is not None and usd > left - reserved + _CENT:
             free = max(0.0, left - reserved)
             raise ApiError(402, f"Insufficient credit: your balance is ${free:.2f}, this video needs ${usd:.2f}.")
 
-    def charge(self, charge: Charge) -> None:
-        """Bill a video, once."""
-        with self._lock:
-            if charge.external_id not in self._charged:
-                self._book.append(charge)
-                self._charged.add(charge.external_id)
-                self._used += charge.usd
-
-    @property
-    def usd_left(self) -> float | None:
-        return None if self.plan.usd_limit is None else max(0.0, self.plan.usd_limit - self._used)
-
     def user(self) -> dict[str, Any]:
         """`GET /v3/users/me`."""
-        left = self.usd_left
+        left = self.left
         return {
             "username": "draft",
             "email": "draft@example.com",

@@ -13,11 +13,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from stand_ins.control import control, is_control
 from stand_ins.faults import Fault
 from stand_ins.heygen import assets, catalog, videos, webhooks
 from stand_ins.heygen.call import Call, Route
-from stand_ins.heygen.control import PREFIX as CONTROL
-from stand_ins.heygen.control import control
 from stand_ins.heygen.errors import ApiError
 from stand_ins.heygen.links import PREFIX as STORAGE
 from stand_ins.heygen.schema import (
@@ -84,8 +83,8 @@ def application(workspace: Workspace) -> Application:
     """The stand-in as a function from requests to replies."""
 
     def answer(request: Request) -> Reply:
-        if request.path == CONTROL or request.path.startswith(CONTROL + "/"):
-            return control(workspace, request)
+        if is_control(request):
+            return control(workspace, workspace.account, request, {"stand_in": "heygen"})
         workspace.log.add(request)
         request_id = new_id()
         try:

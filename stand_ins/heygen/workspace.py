@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
 import secrets
@@ -18,8 +17,7 @@ from typing import Any
 
 from PIL import Image
 
-from stand_ins.charge_book import Charge, ChargeBook
-from stand_ins.faults import FaultBook
+from stand_ins.charge_book import Charge
 from stand_ins.film import Line, decode_sound, talking_card
 from stand_ins.heygen.account import RATES, Account
 from stand_ins.heygen.captions import lines_of, srt, unheard
@@ -27,12 +25,12 @@ from stand_ins.heygen.deliveries import Deliveries
 from stand_ins.heygen.idempotency import Keys
 from stand_ins.heygen.links import sign_link
 from stand_ins.heygen.records import Asset, Endpoint, Event, Video
+from stand_ins.home import Home
 from stand_ins.records import Records
-from stand_ins.server import RequestLog
 from stand_ins.speech import speak
 from stand_ins.transcripts import Transcripts
 
-__all__ = ["CHARGE_BOOK", "OPERATIONS", "Settings", "Workspace", "new_id"]
+__all__ = ["OPERATIONS", "Settings", "Workspace", "new_id"]
 
 OPERATIONS = (
     "videos.submit",
@@ -50,8 +48,6 @@ OPERATIONS = (
     "webhook",
 )
 """What rules of misbehaviour can be set on; "webhook" is one that is sent, "webhooks" are the calls about them."""
-
-CHARGE_BOOK = "charge_book.jsonl"
 
 
 def new_id() -> str:
@@ -75,25 +71,14 @@ class Settings:
         return min(0.3, self.job_seconds * 0.375)
 
 
-class Workspace:
+class Workspace(Home):
     """The state of one stand-in, in `settings.home`; one process at a time may hold it."""
 
     def __init__(self, settings: Settings) -> None:
         home = settings.home
-        home.mkdir(parents=True, exist_ok=True)
+        super().__init__(home, OPERATIONS)
         self.settings = settings
-        self._lock_file = (home / "lock").open("w")
-        try:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock_file.close()
-            raise SystemExit(
-                f"Another draft provider already runs in {home}; stop it or choose another folder."
-            ) from None
-        self.book = ChargeBook(home / CHARGE_BOOK)
         self.account = Account(home / "account.json", self.book, settings.api_key)
-        self.faults = FaultBook(home / "faults.json", OPERATIONS)
-        self.log = RequestLog(home / "requests.jsonl")
         self.videos: Records[Video] = Records(home / "videos", Video)
         self.assets: Records[Asset] = Records(home / "assets", Asset)
         self.endpoints: Records[Endpoint] = Records(home / "endpoints", Endpoint)
@@ -102,7 +87,7 @@ class Workspace:
         self.submitting = threading.Lock()
         self._transcripts = Transcripts(home.resolve().parent / "elevenlabs" / "transcripts")
         self._deliveries = Deliveries(self.endpoints, self.events, self.faults, settings.retry_seconds)
-        self.signing_key = self._signing_key()
+        self.signing_key = self.secret("signing_key")
         self._rendering = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // 2))
         self._stopped = threading.Event()
         for video in self.videos.newest_first():
@@ -129,7 +114,7 @@ class Workspace:
         """Stop working; unfinished videos go on at the next start."""
         self._stopped.set()
         self._deliveries.close()
-        self._lock_file.close()
+        super().close()
 
     def video_json(self, video: Video, now: float, base_url: str, *, signed_at: float | None = None) -> dict[str, Any]:
         """A video as its owner sees it; its links lie below `base_url` and were signed at `signed_at`."""
@@ -257,12 +242,6 @@ class Workspace:
             data["url"] = self.video_json(video, time.time(), video.base_url)["video_url"]
             data["folder_id"] = video.folder_id or None
         self._deliveries.tell(event, video.id, data, text_of(video), video.callback_url)
-
-    def _signing_key(self) -> bytes:
-        path = self.settings.home / "signing_key"
-        if not path.exists():
-            path.write_bytes(secrets.token_bytes(32))
-        return path.read_bytes()
 
 
 def _ended(known: Video, ended: Video) -> Video:

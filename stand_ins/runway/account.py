@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from stand_ins.charge_book import Charge, ChargeBook
-from stand_ins.files import read_json, write_json
+from stand_ins.account import BilledAccount
+from stand_ins.charge_book import ChargeBook
 from stand_ins.runway.errors import ApiError
 from stand_ins.runway.schema import MODELS
 
@@ -34,31 +33,12 @@ class Plan:
     credit_limit: float | None = None
 
 
-class Account:
+class Account(BilledAccount[Plan]):
     """Checks and charges. Safe from several threads."""
 
     def __init__(self, path: Path, book: ChargeBook, key: str) -> None:
-        self._path = path
-        self._book = book
+        super().__init__(path, book, Plan, limit="credit_limit", unit="credits")
         self._key = key
-        self._lock = threading.Lock()
-        rows = book.rows()
-        self._used = sum(row.credits for row in rows)
-        self._charged = {row.external_id for row in rows}
-        self.plan = Plan(**read_json(path, {}))
-
-    def change(self, changes: dict[str, Any]) -> None:
-        """Replace some fields of the plan; raise ValueError for unknown ones."""
-        unknown = set(changes) - {field.name for field in fields(Plan)}
-        if unknown:
-            raise ValueError(f"A plan has no field named {', '.join(sorted(unknown))}.")
-        with self._lock:
-            self.plan = Plan(**{**asdict(self.plan), **changes})
-            write_json(self._path, asdict(self.plan))
-
-    def set_balance(self, credits: float | None) -> None:
-        """Leave exactly `credits` to spend; None: without limit."""
-        self.change({"credit_limit": None if credits is None else self._used + credits})
 
     def authenticate(self, authorization: str | None) -> None:
         """Raise ApiError 401 unless the key is right."""
@@ -69,7 +49,7 @@ class Account:
 
     def require_credits(self, credits: float, reserved: float) -> None:
         """Raise ApiError 400 when the balance, less what waiting tasks will cost, can't pay `credits`."""
-        left = self.credits_left
+        left = self.left
         if left is not None and credits > left - reserved:
             raise ApiError(400, NO_CREDIT)
 
@@ -78,21 +58,9 @@ class Account:
         if self.plan.daily is not None and today >= self.plan.daily:
             raise ApiError(429, f"You have reached the daily limit of {self.plan.daily} generations with {model}.")
 
-    def charge(self, charge: Charge) -> None:
-        """Bill a task, once."""
-        with self._lock:
-            if charge.external_id not in self._charged:
-                self._book.append(charge)
-                self._charged.add(charge.external_id)
-                self._used += charge.credits
-
-    @property
-    def credits_left(self) -> float | None:
-        return None if self.plan.credit_limit is None else max(0.0, self.plan.credit_limit - self._used)
-
     def organization(self, reserved: float, today: Counter[str]) -> dict[str, Any]:
         """`GET /v1/organization`; `today` counts the generations of the last 24 hours by model."""
-        left = self.credits_left
+        left = self.left
         limits = {"maxConcurrentGenerations": self.plan.concurrency, "maxDailyGenerations": self.plan.daily}
         return {
             "creditBalance": _ENDLESS if left is None else int(left - reserved),

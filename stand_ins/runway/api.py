@@ -14,11 +14,10 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter
 
+from stand_ins.control import control, is_control
 from stand_ins.faults import Fault
 from stand_ins.runway import generating, routers, uploads
 from stand_ins.runway.call import Call, Route
-from stand_ins.runway.control import PREFIX as CONTROL
-from stand_ins.runway.control import control
 from stand_ins.runway.errors import ApiError
 from stand_ins.runway.links import OUTPUTS, UPLOADS
 from stand_ins.runway.schema import (
@@ -88,8 +87,9 @@ def application(workspace: Workspace) -> Application:
     """The stand-in as a function from requests to replies."""
 
     def answer(request: Request) -> Reply:
-        if request.path == CONTROL or request.path.startswith(CONTROL + "/"):
-            return control(workspace, request)
+        if is_control(request):
+            about = {"stand_in": "runway", "hurried_looks": workspace.hurried_looks}
+            return control(workspace, workspace.account, request, about)
         workspace.log.add(_short(request))
         return _answer(workspace, request, str(uuid.uuid4()))
 

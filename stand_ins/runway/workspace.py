@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
-import secrets
 import threading
 import time
 import traceback
@@ -16,20 +14,18 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from stand_ins.charge_book import Charge, ChargeBook
-from stand_ins.faults import FaultBook
+from stand_ins.charge_book import Charge
+from stand_ins.home import Home
 from stand_ins.records import Records
 from stand_ins.runway.account import Account
 from stand_ins.runway.links import sign_link
 from stand_ins.runway.tasks import Router, Task, Upload
-from stand_ins.server import RequestLog
 from stand_ins.title_card import title_card
 
-__all__ = ["CHARGE_BOOK", "OPERATIONS", "UPLOAD_SECONDS", "Settings", "Workspace"]
+__all__ = ["OPERATIONS", "UPLOAD_SECONDS", "Settings", "Workspace"]
 
 OPERATIONS = ("submit", "check", "cancel", "download", "upload", "organization", "routers")
 """What rules of misbehaviour can be set on."""
-CHARGE_BOOK = "charge_book.jsonl"
 UPLOAD_SECONDS = 86400.0
 SLOWEST_POLL = 5.0
 """Seconds between two looks at one task, below which Runway asks its customers not to go."""
@@ -53,29 +49,18 @@ class Settings:
         return min(0.3, self.job_seconds * 0.25)
 
 
-class Workspace:
+class Workspace(Home):
     """The state of one stand-in, in `settings.home`; one process at a time may hold it."""
 
     def __init__(self, settings: Settings) -> None:
         home = settings.home
-        home.mkdir(parents=True, exist_ok=True)
+        super().__init__(home, OPERATIONS)
         self.settings = settings
-        self._lock_file = (home / "lock").open("w")
-        try:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock_file.close()
-            raise SystemExit(
-                f"Another draft provider already runs in {home}; stop it or choose another folder."
-            ) from None
-        self.book = ChargeBook(home / CHARGE_BOOK)
         self.account = Account(home / "account.json", self.book, settings.api_key)
-        self.faults = FaultBook(home / "faults.json", OPERATIONS)
-        self.log = RequestLog(home / "requests.jsonl")
         self.tasks: Records[Task] = Records(home / "tasks", Task)
         self.uploads: Records[Upload] = Records(home / "uploads", Upload)
         self.routers: Records[Router] = Records(home / "routers", Router)
-        self.signing_key = _signing_key(home / "signing_key")
+        self.signing_key = self.secret("signing_key")
         self._drawing = threading.BoundedSemaphore(max(1, os.cpu_count() or 1))
         self._moving = threading.RLock()
         self._drawn: dict[str, str] = {}
@@ -92,7 +77,7 @@ class Workspace:
         self._stopped = True
         self._woken.set()
         self._engine.join()
-        self._lock_file.close()
+        super().close()
 
     # What is kept
 
@@ -246,9 +231,3 @@ class Workspace:
                 detail=task.ratio,
             )
         )
-
-
-def _signing_key(path: Path) -> bytes:
-    if not path.exists():
-        path.write_bytes(secrets.token_bytes(32))
-    return path.read_bytes()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from stand_ins.charge_book import Charge, ChargeBook
-from stand_ins.files import read_json, write_json
+from stand_ins.account import BilledAccount
+from stand_ins.charge_book import ChargeBook
 from stand_ins.veo3.errors import ApiError
 
 __all__ = ["Account", "Plan"]
@@ -31,35 +29,11 @@ class Plan:
     limit_usd: float | None = None
 
 
-class Account:
-    """Checks and charges. Safe from several threads."""
+class Account(BilledAccount[Plan]):
+    """Checks and charges. Google bills in arrears: charging never fails. Safe from several threads."""
 
     def __init__(self, path: Path, book: ChargeBook) -> None:
-        self._path = path
-        self._book = book
-        self._lock = threading.Lock()
-        rows = book.rows()
-        self._used = sum(row.usd for row in rows)
-        self._charged = {row.external_id for row in rows}
-        self.plan = Plan(**read_json(path, {}))
-
-    def change(self, changes: dict[str, Any]) -> None:
-        """Replace some fields of the plan; raise ValueError for unknown ones."""
-        unknown = set(changes) - {field.name for field in fields(Plan)}
-        if unknown:
-            raise ValueError(f"A plan has no field named {', '.join(sorted(unknown))}.")
-        with self._lock:
-            self.plan = Plan(**{**asdict(self.plan), **changes})
-            write_json(self._path, asdict(self.plan))
-
-    def set_balance(self, usd: float | None) -> None:
-        """Leave exactly `usd` to spend; None: without limit."""
-        self.change({"limit_usd": None if usd is None else self._used + usd})
-
-    @property
-    def usd_left(self) -> float | None:
-        limit = self.plan.limit_usd
-        return None if limit is None else max(0.0, limit - self._used)
+        super().__init__(path, book, Plan, limit="limit_usd", unit="usd")
 
     def require_api(self, project: str) -> None:
         """Raise ApiError 403 unless the project may call Vertex AI and has paid its bills."""
@@ -69,7 +43,7 @@ class Account:
                 f"the API's page in the console, then retry."
             )
             raise ApiError(403, message, reason="SERVICE_DISABLED")
-        if self.usd_left == 0:
+        if self.left == 0:
             message = f"This API method requires billing to be enabled. Please enable billing on project {project}."
             raise ApiError(403, message, reason="BILLING_DISABLED")
 
@@ -91,12 +65,3 @@ class Account:
                 f"{model}. Please submit a quota increase request."
             )
             raise ApiError(429, message)
-
-    def charge(self, charge: Charge) -> None:
-        """Bill a film, once per `external_id`. Google bills in arrears: it never fails."""
-        with self._lock:
-            if charge.external_id in self._charged:
-                return
-            self._book.append(charge)
-            self._charged.add(charge.external_id)
-            self._used += charge.usd

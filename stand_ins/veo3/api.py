@@ -10,12 +10,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
+from stand_ins.control import control, is_control
 from stand_ins.faults import Fault
 from stand_ins.server import Application, Reply, Request
 from stand_ins.veo3 import bucket, vertex
 from stand_ins.veo3.call import Call, Route
-from stand_ins.veo3.control import PREFIX as CONTROL
-from stand_ins.veo3.control import control
 from stand_ins.veo3.errors import ApiError, TokenError
 from stand_ins.veo3.workspace import Workspace
 
@@ -40,8 +39,8 @@ def application(workspace: Workspace) -> Application:
     """The stand-in as a function from requests to replies."""
 
     def answer(request: Request) -> Reply:
-        if request.path == CONTROL or request.path.startswith(CONTROL + "/"):
-            return control(workspace, request)
+        if is_control(request):
+            return control(workspace, workspace.account, request, {"stand_in": "veo3"})
         workspace.log.add(_without_secrets(request))
         try:
             return _answer(workspace, request)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import fcntl
 import hashlib
 import os
 import threading
@@ -11,22 +10,20 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stand_ins.charge_book import Charge, ChargeBook
-from stand_ins.faults import FaultBook
+from stand_ins.charge_book import Charge
+from stand_ins.home import Home
 from stand_ins.records import Records
-from stand_ins.server import RequestLog
 from stand_ins.title_card import title_card
 from stand_ins.veo3.account import Account
 from stand_ins.veo3.catalog import MODELS, SIZES
 from stand_ins.veo3.records import Operation, StoredFilm
 from stand_ins.veo3.tokens import Tokens
 
-__all__ = ["CHARGE_BOOK", "OPERATIONS", "Settings", "Workspace"]
+__all__ = ["OPERATIONS", "Settings", "Workspace"]
 
 OPERATIONS = ("token", "submit", "check", "bucket", "list", "object", "download")
 """What rules of misbehaviour can be set on: "object" is an object's description, "download" its content."""
 
-CHARGE_BOOK = "charge_book.jsonl"
 _FAILED = "The video generation failed with an internal error. Please try again."
 _NOT_WRITABLE = "The service agent does not have permission to write to the output bucket."
 
@@ -41,26 +38,15 @@ class Settings:
     token_seconds: float = 3600.0
 
 
-class Workspace:
+class Workspace(Home):
     """The state of one stand-in, in `settings.home`; one process at a time may hold it."""
 
     def __init__(self, settings: Settings) -> None:
         home = settings.home
-        home.mkdir(parents=True, exist_ok=True)
+        super().__init__(home, OPERATIONS)
         self.settings = settings
-        self._lock_file = (home / "lock").open("w")
-        try:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock_file.close()
-            raise SystemExit(
-                f"Another draft provider already runs in {home}; stop it or choose another folder."
-            ) from None
-        self.book = ChargeBook(home / CHARGE_BOOK)
         self.account = Account(home / "account.json", self.book)
         self.tokens = Tokens(home, settings.token_seconds)
-        self.faults = FaultBook(home / "faults.json", OPERATIONS)
-        self.log = RequestLog(home / "requests.jsonl")
         self.operations: Records[Operation] = Records(home / "operations", Operation)
         self.films: Records[StoredFilm] = Records(home / "films", StoredFilm)
         self._drawing = threading.BoundedSemaphore(max(1, os.cpu_count() or 1))
@@ -92,7 +78,7 @@ class Workspace:
     def close(self) -> None:
         """Stop working; unfinished operations go on at the next start."""
         self._stopped.set()
-        self._lock_file.close()
+        super().close()
 
     def _film_path(self, operation: Operation) -> Path:
         return self.settings.home / "content" / f"{operation.id}.mp4"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stand_ins.charge_book import ChargeBook
-from stand_ins.heygen.workspace import CHARGE_BOOK
+from stand_ins.home import CHARGE_BOOK
 from stand_ins.running import RunningStandIn, StandInFailed
 from tests.integration.heygen.calls import body, create, finished, speech, upload, video_id
 

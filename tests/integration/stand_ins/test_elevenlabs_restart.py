@@ -15,7 +15,7 @@ import requests
 from elevenlabs.client import ElevenLabs
 
 from stand_ins.charge_book import ChargeBook
-from stand_ins.elevenlabs.workspace import CHARGE_BOOK
+from stand_ins.home import CHARGE_BOOK
 from stand_ins.running import RunningStandIn, StandInFailed
 from tests.integration.stand_ins.calls import HEADERS, KEY, RACHEL, charges_for, finished, submit, unique
 
