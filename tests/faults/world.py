@@ -272,6 +272,7 @@ class World:
             ]
             pipeline = self.nodes.pipeline(PIPELINE)
             if pipeline and pipeline.outcome and not open_takes and outcome:
+                self.schedule(provider=self.subject.provider)  # the sweep, which looks after the job slots as well
                 return
             CLOCK.skip(310)
             for take in open_takes:
