@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -35,6 +34,7 @@ from stand_ins.elevenlabs.schema import (
 )
 from stand_ins.elevenlabs.workspace import Workspace, new_id
 from stand_ins.faults import Fault
+from stand_ins.misbehaving import obey
 from stand_ins.server import Application, Reply, Request
 
 __all__ = ["application"]
@@ -156,17 +156,16 @@ def _answer(workspace: Workspace, request: Request, request_id: str) -> Reply:
         call = Call(workspace, request, request_id, parameters, query, body)
         _check_key(workspace, request, route)
         faults = workspace.faults.take(route.operation, route.text(call) if route.text else "")
-        if faults.refusal:
-            reply = _refuse(faults.refusal, request_id)
-        else:
-            reply = _misbehave(faults.answer, route.handler(replace(call, faults=faults)), request_id)
-        if faults.time:
-            time.sleep(faults.time.delay)
+        return obey(
+            faults,
+            lambda: route.handler(replace(call, faults=faults)),
+            lambda fault: _refuse(fault, request_id),
+            GARBAGE,
+        )
     except SchemaError as error:
         return error.reply()
     except ApiError as error:
         return error.reply(request_id)
-    return reply
 
 
 def _find_route(request: Request) -> tuple[Route | None, Mapping[str, str]]:
@@ -199,17 +198,3 @@ def _refuse(fault: Fault, request_id: str) -> Reply:
         return SchemaError.of(message).reply()
     headers = {} if fault.retry_after is None else {"retry-after": f"{fault.retry_after:g}"}
     return ApiError(fault.status, fault.code, message).reply(request_id, headers)
-
-
-def _misbehave(fault: Fault | None, reply: Reply, request_id: str) -> Reply:
-    """What becomes of an answer whose work was done."""
-    match fault.do if fault else "":
-        case "lose-answer":
-            return reply.lost()
-        case "half-download":
-            return reply.halved()
-        case "garbage":
-            return replace(reply, body=GARBAGE)
-        case "status" if fault:
-            return _refuse(fault, request_id)
-    return reply

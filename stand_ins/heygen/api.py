@@ -6,7 +6,6 @@ Order: path, key (401), idempotency key (409), schema (400), rules, then what th
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -33,6 +32,7 @@ from stand_ins.heygen.schema import (
     parse_query,
 )
 from stand_ins.heygen.workspace import Workspace, new_id
+from stand_ins.misbehaving import obey
 from stand_ins.server import Application, Reply, Request
 
 __all__ = ["application"]
@@ -108,13 +108,7 @@ def _answer(workspace: Workspace, request: Request, request_id: str) -> Reply:
         body = parse_body(route.body, request.body) if route.body else None
         call = Call(workspace, request, request_id, parameters, query, body)
         faults = workspace.faults.take(route.operation, route.text(call) if route.text else "")
-        if faults.refusal:
-            reply = _refuse(faults.refusal)
-        else:
-            reply = _misbehave(faults.answer, route.handler(replace(call, faults=faults)))
-        if faults.time:
-            time.sleep(faults.time.delay)
-        return reply
+        return obey(faults, lambda: route.handler(replace(call, faults=faults)), _refuse, GARBAGE)
 
 
 def _find_route(request: Request) -> tuple[Route, Mapping[str, str]]:
@@ -134,17 +128,3 @@ def _refuse(fault: Fault) -> Reply:
     """The answer that a rule asks for."""
     message = fault.message or f"The draft provider was told to answer {fault.status}."
     return ApiError(fault.status, message, code=fault.code, retry_after=fault.retry_after).reply()
-
-
-def _misbehave(fault: Fault | None, reply: Reply) -> Reply:
-    """What becomes of an answer whose work was done."""
-    match fault.do if fault else "":
-        case "lose-answer":
-            return reply.lost()
-        case "half-download":
-            return reply.halved()
-        case "garbage":
-            return replace(reply, body=GARBAGE)
-        case "status" if fault:
-            return _refuse(fault)
-    return reply

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +15,7 @@ from pydantic import TypeAdapter
 
 from stand_ins.control import control, is_control
 from stand_ins.faults import Fault
+from stand_ins.misbehaving import obey
 from stand_ins.runway import generating, routers, uploads
 from stand_ins.runway.call import Call, Route
 from stand_ins.runway.errors import ApiError
@@ -115,15 +115,9 @@ def _answer(workspace: Workspace, request: Request, request_id: str) -> Reply:
         body = parse(route.body, request.body) if route.body else None
         call = Call(workspace, request, request_id, parameters, body)
         faults = workspace.faults.take(route.operation, route.text(call) if route.text else "")
-        if faults.refusal:
-            reply = _refuse(faults.refusal)
-        else:
-            reply = _misbehave(faults.answer, route.handler(replace(call, faults=faults)))
-        if faults.time:
-            time.sleep(faults.time.delay)
+        return obey(faults, lambda: route.handler(replace(call, faults=faults)), _refuse, GARBAGE)
     except ApiError as error:
         return error.reply()
-    return reply
 
 
 def _find_route(request: Request) -> tuple[Route | None, Mapping[str, str]]:
@@ -147,17 +141,3 @@ def _refuse(fault: Fault) -> Reply:
     headers = {} if fault.retry_after is None else {"retry-after": f"{fault.retry_after:g}"}
     message = fault.message or f"The draft provider was told to answer {fault.status}."
     return ApiError(fault.status, message).reply(headers)
-
-
-def _misbehave(fault: Fault | None, reply: Reply) -> Reply:
-    """What becomes of an answer whose work was done."""
-    match fault.do if fault else "":
-        case "lose-answer":
-            return reply.lost()
-        case "half-download":
-            return reply.halved()
-        case "garbage":
-            return replace(reply, body=GARBAGE)
-        case "status" if fault:
-            return _refuse(fault)
-    return reply

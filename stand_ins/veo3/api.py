@@ -6,12 +6,12 @@ Three of Google's hosts are one here: the token endpoint, Vertex AI and Cloud St
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 
 from stand_ins.control import control, is_control
 from stand_ins.faults import Fault
+from stand_ins.misbehaving import obey
 from stand_ins.server import Application, Reply, Request
 from stand_ins.veo3 import bucket, vertex
 from stand_ins.veo3.call import Call, Route
@@ -57,13 +57,7 @@ def _answer(workspace: Workspace, request: Request) -> Reply:
         workspace.tokens.require(request)
     media = route.operation == "object" and request.query.get("alt") == "media"
     faults = workspace.faults.take("download" if media else route.operation, route.text(call))
-    if faults.refusal:
-        reply = _refuse(faults.refusal)
-    else:
-        reply = _misbehave(faults.answer, route.handler(replace(call, faults=faults)))
-    if faults.time:
-        time.sleep(faults.time.delay)
-    return reply
+    return obey(faults, lambda: route.handler(replace(call, faults=faults)), _refuse, GARBAGE)
 
 
 def _find_route(request: Request) -> tuple[Route, Mapping[str, str]]:
@@ -86,17 +80,3 @@ def _refuse(fault: Fault) -> Reply:
     message = fault.message or f"The draft provider was told to answer {fault.status}."
     headers = {} if fault.retry_after is None else {"retry-after": f"{fault.retry_after:g}"}
     return ApiError(fault.status, message, word=fault.code).reply(headers)
-
-
-def _misbehave(fault: Fault | None, reply: Reply) -> Reply:
-    """What becomes of an answer whose work was done."""
-    match fault.do if fault else "":
-        case "lose-answer":
-            return reply.lost()
-        case "half-download":
-            return reply.halved()
-        case "garbage":
-            return replace(reply, body=GARBAGE)
-        case "status" if fault:
-            return _refuse(fault)
-    return reply
