@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
+from stand_ins.command_line import command_line, serve_until_stopped
 from stand_ins.runway.api import application
 from stand_ins.runway.workspace import Settings, Workspace
-from stand_ins.server import StandInServer, run
 
 
 def main() -> None:
     """Read the command line, serve, and put everything away."""
-    parser = argparse.ArgumentParser(prog="python -m stand_ins.runway", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0 (the default) picks a free one")
-    parser.add_argument("--home", type=Path, required=True, help="where tasks, clips and the charge book are kept")
+    parser = command_line("runway", __doc__, kept="tasks, clips")
     parser.add_argument("--api-key", default="draft-key", help="the one key that is accepted")
     parser.add_argument("--job-seconds", type=float, default=0.8, help="how long a task runs")
     parser.add_argument("--url-seconds", type=float, default=86400.0, help="how long the address of a clip works")
-    parser.add_argument("--parent", type=int, help="stop when this process is no longer the parent")
     given = parser.parse_args()
     workspace = Workspace(Settings(given.home, given.api_key, given.job_seconds, given.url_seconds))
-    try:
-        run(StandInServer(application(workspace), given.port), given.parent)
-    finally:
-        workspace.close()
+    serve_until_stopped(application(workspace), workspace, given)
 
 
 if __name__ == "__main__":
