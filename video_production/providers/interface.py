@@ -65,7 +65,7 @@ class Attempt:
 
     `id` is the attempt's uuid; `way` is what the provider module chose when it was sent (ElevenLabs: "job" or "timed");
     `sent_at` is in Unix seconds; `request` is what was asked for; `destination` is where its files lie or will lie.
-    `wanted` is false when nobody waits for it any more, or its pipeline was cancelled: `find` may look, but not buy.
+    `wanted` is false when its node was edited away or its pipeline cancelled: `find` may look then, but not buy.
     """
 
     id: str

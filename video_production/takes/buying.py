@@ -40,7 +40,7 @@ from video_production.errors import (
     TransientError,
 )
 from video_production.metrics import Report, unreported
-from video_production.nodes.model import Desired, NodeStatus, Pipeline
+from video_production.nodes.model import Desired, Pipeline
 from video_production.nodes.table import Claim, NodeTable
 from video_production.providers.interface import GenerationProvider
 from video_production.settings import ProviderSettings
@@ -227,11 +227,11 @@ class Buyer:
         return is_open and self.clock() - take.current.sent_at >= _FOLLOWED_FOR
 
     def _awaited(self, take: Take, pipeline: Pipeline | None) -> bool:
-        """Whether the node that a take was sent for still waits for it."""
+        """Whether the node that a take was sent for still wants it; one that failed is asked for again, as a rule."""
         if pipeline is None or pipeline.desired != Desired.RUN:
             return False
         node = self.nodes.node(take.current.pipeline_id, take.current.node_id) if take.current.node_id else None
-        return bool(node and node.status == NodeStatus.IN_PROGRESS and take.id in node.metadata.get("takes", ()))
+        return node is not None and take.id in node.metadata.get("takes", ())
 
     # Row 3 and what follows the one request
 

@@ -274,18 +274,22 @@ def test_a_lost_answer_is_looked_for_at_no_cost_unless_its_pipeline_runs(stage: 
     assert _wanted_when_looked_for(stage, lambda: stage.buyer().follow(take_id)) == [runs]
 
 
-@pytest.mark.parametrize("moved", ["edited", "gone", "failed", "wants something else"])
-def test_a_lost_answer_is_looked_for_at_no_cost_when_no_node_waits_for_it(stage: Stage, moved: str) -> None:
+@pytest.mark.parametrize("moved", ["edited", "gone", "wants something else"])
+def test_a_lost_answer_is_looked_for_at_no_cost_when_no_node_wants_it(stage: Stage, moved: str) -> None:
     take_id = lost(stage)
     if moved == "edited":
         stage.nodes.reset("lesson", "voice")
     elif moved == "gone":
         stage.nodes.remove("lesson", "voice")
-    elif moved == "failed":
-        stage.nodes.fail(Claim("lesson", "voice", "p1"), "Too late.", "Polling.LimitReached")
     else:
         stage.nodes.touch(Claim("lesson", "voice", "p1"), takes=["another"])
     assert _wanted_when_looked_for(stage, lambda: stage.buyer().follow(take_id)) == [False]
+
+
+def test_what_a_failed_node_asked_for_is_still_wanted(stage: Stage) -> None:
+    take_id = lost(stage)
+    stage.nodes.fail(Claim("lesson", "voice", "p1"), "Too late.", "Polling.LimitReached")
+    assert _wanted_when_looked_for(stage, lambda: stage.buyer().follow(take_id)) == [True]
 
 
 def test_a_lost_answer_that_stays_lost_is_for_a_person(stage: Stage) -> None:
