@@ -25,8 +25,9 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Po
     """`run_in_foreground` in a process of its own over the real checkout: (process, state folder, what it printed)."""
     home = tmp_path_factory.mktemp("up") / "home"
     script = f"""
-import sys
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job, as tests may be, ignores Ctrl-C
 from local_cloud.handle import run_in_foreground
 run_in_foreground(Path({str(home)!r}), sys.stdout)
 """
@@ -39,7 +40,10 @@ run_in_foreground(Path({str(home)!r}), sys.stdout)
                 break
         yield process, home, lines
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        try:
+            process.wait(30)
+        finally:
+            process.kill()
         assert process.returncode == 0
         assert processes_of(home) == []
 
