@@ -20,7 +20,7 @@ test: lint  ## set up, run every fast check and test
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not deployed and not browser"
 
 test-kills: setup  ## kill everything at every stage, for both ElevenLabs ways (some minutes)
-	@$(BIN)/python -m pytest -n 2 -m slow tests/e2e/test_killed.py
+	@$(BIN)/python -m pytest -n 2 -m slow tests/e2e/test_killed.py tests/e2e/test_trials_provider.py
 
 test-faults: setup  ## every fault at every moment between two side effects, for every provider (some ten minutes)
 	@$(BIN)/python -m tests.faults --verbose

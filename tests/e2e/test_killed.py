@@ -60,11 +60,6 @@ def test_a_killed_run_is_finished_by_the_next_one(
     record_property("told", f"{way:<6} {moment:<11} {_kill_and_finish(lab, moment, way)}")
 
 
-def test_a_run_killed_while_its_request_is_under_way_is_finished_by_the_next_one(lab: Lab) -> None:
-    """The hardest of the cases above, in every run of the tests."""
-    _kill_and_finish(lab, "submitted", "timed")
-
-
 def _kill_and_finish(lab: Lab, moment: str, way: str) -> str:
     lab.write_lesson(captions=way == "timed")
     if moment == "submitted" and way == "timed":

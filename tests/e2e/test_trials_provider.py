@@ -232,6 +232,7 @@ def lost(home: Path, cloud: CloudHandle, tmp_path_factory: pytest.TempPathFactor
         run.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", list(LOST)[:5])
 def test_a_lost_answer_is_found_again_and_paid_once(lost: dict[str, Run], case: str) -> None:
     run = lost[case]
