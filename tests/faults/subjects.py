@@ -29,6 +29,7 @@ __all__ = ["SUBJECTS", "Subject", "cut_early", "film_once"]
 
 VOICE = "JBFqnCBsd6RMkjVDRZzb"
 _KEY = "draft-key"
+_FOR_EVER = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Subject:
             "veo3": stand_ins.veo3,
             "runway": stand_ins.runway,
         }[self.provider]
-        keyed = {} if self.provider == "veo3" else {"api_key": _KEY}
+        # Links live as long as it takes: the clock jumps by hours where nobody asks for a node again.
+        keyed = {} if self.provider == "veo3" else {"api_key": _KEY, "url_seconds": _FOR_EVER}
         workspace = package.workspace.Workspace(package.workspace.Settings(home, job_seconds=0.01, **keyed))
         return workspace, package.api.application(workspace)
 
