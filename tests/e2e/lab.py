@@ -128,8 +128,9 @@ class Lab:
 
     # The cloud and the stand-in
 
-    def cloud(self) -> CloudHandle:
-        return attach_or_start(self.home)
+    def cloud(self, **variables: str) -> CloudHandle:
+        """The local cloud of this desk; `variables` are for its functions, where it is started by this."""
+        return attach_or_start(self.home, variables=variables)
 
     def faults(self, *rules: dict[str, Any]) -> None:
         """Tell the stand-in how to misbehave; it keeps the rules across restarts."""
