@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import random
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -207,10 +208,18 @@ def _run(cloud: CloudHandle, graphs: Mapping[str, Sequence[Node]]) -> tuple[floa
     while True:
         found = nodes.table.get_many(keys)
         if all("outcome" in item for item in found):
+            _tell_failures(nodes, [item for item in found if item["outcome"]["status"] != "completed"])
             return max(item["outcome"]["at"] for item in found) - began, Counter(
                 item["outcome"]["status"] for item in found
             )
         time.sleep(_LOOK_EVERY)
+
+
+def _tell_failures(nodes: NodeTable, failed: Sequence[Mapping[str, Any]]) -> None:
+    for item in failed:
+        for node in nodes.load(item["pipeline_id"])[1].values():
+            if "error" in node.metadata:
+                print(f"{node.pipeline_id}/{node.id}: {node.metadata['error']}", file=sys.stderr)
 
 
 def _voiceover(name: str) -> list[Node]:
