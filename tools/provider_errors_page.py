@@ -189,7 +189,7 @@ def _common() -> Iterator[Row]:
         error = _paid("heygen", InterruptedExchangeError(why, sent=sent), SPECIMENS["heygen"]())
         yield Row("", "", str(error), NOBODY, PERHAPS if sent else NOTHING)
     yield Row("", "", undecided(title, "its answer was lost"), PERSON, PERHAPS)
-    for one in sentences_of("video_production.takes"):
+    for one in (*sentences_of("video_production.providers.workplace"), *sentences_of("video_production.takes")):
         kind = getattr(errors, one.kind, None)
         if isinstance(kind, type) and issubclass(kind, errors.VideoProductionError) and one.kind not in _QUIET:
             yield Row("", one.kind, one.text, *_bought(kind, one.text))

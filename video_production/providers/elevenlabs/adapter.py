@@ -8,10 +8,8 @@ lasts as long as the synthesis. Facts: the ElevenLabs API reference and the offi
 from __future__ import annotations
 
 import json
-import tempfile
 import time
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +50,7 @@ from video_production.providers.interface import (
     Unknown,
 )
 from video_production.providers.secrets import ApiKey
+from video_production.providers.workplace import workplace
 from video_production.settings import FunctionSettings
 from video_production.storage import Storage
 
@@ -136,7 +135,7 @@ class ElevenLabs:
         """The parts as one sound, not encoded again, with the captions moved to where each part begins."""
         from video_production.providers.elevenlabs.joining import join_voiceover
 
-        with self._workplace() as folder:
+        with workplace(self.name) as folder:
             return join_voiceover(self._storage, parts, destination, folder)
 
     def way(self, request: GenerationRequest, refused_ways: tuple[str, ...] = ()) -> str:
@@ -155,7 +154,7 @@ class ElevenLabs:
         try:
             if attempt.way == JOB:
                 return self._submit_job(attempt)
-            with self._workplace() as folder:
+            with workplace(self.name) as folder:
                 return self._submit_timed(attempt, folder)
         except (OperatorError, TransientError) as error:
             # Raised before the request alone (the API key, room on the disk): what fails after it is ambiguous.
@@ -197,7 +196,7 @@ class ElevenLabs:
         if "history_item_id" in progress.result:
             row = self._fetch(f"/v1/history/{quote(progress.result['history_item_id'], safe='')}")
             return self._from_history(row, attempt, external_id)
-        with self._workplace() as folder:
+        with workplace(self.name) as folder:
             path = self._download(folder, progress.result["content_url"], _explain_download, follow=True)
             return self._stored(path, attempt, external_id)
 
@@ -331,7 +330,7 @@ class ElevenLabs:
             alignments = self._fetch(f"/v1/history/{name}").get("alignments")
         timed = TimedAnswer.from_json(alignments) if attempt.way == TIMED else None
         key = self._key.read()
-        with self._workplace() as folder:
+        with workplace(self.name) as folder:
             url = f"{self._base_url}/v1/history/{name}/audio"
             path = self._download(folder, url, self._explain(key), headers={"xi-api-key": key})
             return self._stored(path, attempt, external_id, timed)
@@ -380,16 +379,6 @@ class ElevenLabs:
         if timed is not None:
             made = record(self._storage, attempt.destination, made, timed, captions=config["captions"])
         return replace(made, cost=self.price(attempt.request))
-
-    @contextmanager
-    def _workplace(self) -> Iterator[Path]:
-        """A folder for files of this step, gone afterwards."""
-        try:
-            folder = tempfile.TemporaryDirectory(prefix="elevenlabs-", ignore_cleanup_errors=True)
-        except OSError as error:
-            raise OperatorError(f"There is no room for temporary files ({error.strerror}); free some.") from error
-        with folder as name:
-            yield Path(name)
 
     def _explain(self, key: str, config: Mapping[str, Any] | None = None) -> Explain:
         about = config or {}

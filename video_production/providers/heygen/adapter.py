@@ -8,12 +8,9 @@ it answered first. Facts: HeyGen's developer pages and its official command line
 from __future__ import annotations
 
 import json
-import tempfile
 import time
-from collections.abc import Callable, Container, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -52,6 +49,7 @@ from video_production.providers.interface import (
     Unknown,
 )
 from video_production.providers.secrets import ApiKey
+from video_production.providers.workplace import workplace
 from video_production.settings import PROVIDER_FACTS, FunctionSettings
 from video_production.storage import Storage
 
@@ -136,7 +134,7 @@ class HeyGen(OneRequest):
         if seconds is None:
             from video_production.providers.heygen.uploads import fetch_speech
 
-            with self._workplace() as folder:
+            with workplace(self.name) as folder:
                 seconds = self._measured[speech.sha256] = fetch_speech(self._storage, speech, folder).duration
         return self._priced(request, seconds)
 
@@ -191,7 +189,7 @@ class HeyGen(OneRequest):
         """
         from video_production.providers.heygen.delivery import Delivery
 
-        with self._workplace() as folder:
+        with workplace(self.name) as folder:
             delivery = Delivery(self._http, self._storage, attempt.destination, folder, self._base_url)
             try:
                 clip, captions = delivery.fetch(progress.result)
@@ -251,7 +249,7 @@ class HeyGen(OneRequest):
         request, where = attempt.request, attempt.destination
         behind = background_of(request)
         key = self._key.read()
-        with self._workplace() as folder:
+        with workplace(self.name) as folder:
             speech = fetch_speech(self._storage, speech_of(request), folder)
             picture = fetch_picture(self._storage, behind, folder) if behind else None
             uploads = Uploads(self._http, self._base_url, key, self._explain(key, request), deadline, self._clock)
@@ -379,16 +377,6 @@ class HeyGen(OneRequest):
 
     def _priced(self, request: GenerationRequest, seconds: float) -> Price:
         return prices.price_of(self.name, priced_as(request.config), seconds, self._price_list)
-
-    @contextmanager
-    def _workplace(self) -> Iterator[Path]:
-        """A folder for files of this step, gone afterwards."""
-        try:
-            folder = tempfile.TemporaryDirectory(prefix="heygen-", ignore_cleanup_errors=True)
-        except OSError as error:
-            raise OperatorError(f"There is no room for temporary files ({error.strerror}); free some.") from error
-        with folder as name:
-            yield Path(name)
 
     def _explain(self, key: str, request: GenerationRequest | None = None) -> Explain:
         subject = Subject(self._key.name, str(request.config.get("avatarId", "")) if request else "", key)

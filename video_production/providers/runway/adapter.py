@@ -8,10 +8,8 @@ keys, so a task whose id was lost can't be found by a machine. Facts: Runway's A
 from __future__ import annotations
 
 import json
-import tempfile
 import time
-from collections.abc import Callable, Container, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +55,7 @@ from video_production.providers.runway.requests import (
 )
 from video_production.providers.runway.tasks import progress_of, refundable
 from video_production.providers.secrets import ApiKey
+from video_production.providers.workplace import workplace
 from video_production.settings import PROVIDER_FACTS, FunctionSettings
 from video_production.storage import Storage, file_name
 
@@ -196,7 +195,7 @@ class Runway(OneRequest):
         from video_production.providers.clips import deliver_clip, read_clip
 
         self._seen.pop(external_id, None)  # should this fail, the next look asks for fresh addresses
-        with self._workplace() as folder:
+        with workplace(self.name) as folder:
             path = self._download(folder / "clip.mp4", progress.result["url"])
             try:
                 clip = read_clip(path)
@@ -243,7 +242,7 @@ class Runway(OneRequest):
         prompt, image = prompt_of(request), image_of(request)
         if image is None:
             return body_of(request.config, prompt, None)
-        with self._workplace() as folder:
+        with workplace(self.name) as folder:
             return body_of(request.config, prompt, self._picture(image, folder))
 
     def _picture(self, image: InputContent, folder: Path) -> str:
@@ -369,16 +368,6 @@ class Runway(OneRequest):
     def _forget_refused_key(self, status: int | None) -> None:
         if status == 401:
             self._key.forget()
-
-    @contextmanager
-    def _workplace(self) -> Iterator[Path]:
-        """A folder for files of this step, gone afterwards."""
-        try:
-            folder = tempfile.TemporaryDirectory(prefix="runway-", ignore_cleanup_errors=True)
-        except OSError as error:
-            raise OperatorError(f"There is no room for temporary files ({error.strerror}); free some.") from error
-        with folder as name:
-            yield Path(name)
 
 
 def _explain_upload(status: int, content: bytes) -> Explanation:  # noqa: ARG001 - storage answers in its own XML

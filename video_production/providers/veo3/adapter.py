@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import json
 import random
-import tempfile
 import time
-from collections.abc import Callable, Container, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from video_production.errors import (
@@ -52,6 +49,7 @@ from video_production.providers.veo3.requests import (
     prompt_of,
     submit_body,
 )
+from video_production.providers.workplace import workplace
 from video_production.settings import FunctionSettings
 from video_production.storage import Storage
 
@@ -277,7 +275,7 @@ class Veo(OneRequest):
     def _stored(self, film: Film, attempt: Attempt, external_id: str | None) -> Made:
         from video_production.providers.clips import deliver_clip, read_clip
 
-        with self._workplace() as folder:
+        with workplace(self.name) as folder:
             path = folder / "film.mp4"
             try:
                 self._objects.download(film, path)
@@ -289,16 +287,6 @@ class Veo(OneRequest):
                 raise self._http.unreachable(f"The film could not be kept on the disk: {error.strerror}.") from error
             made = deliver_clip(self._storage, attempt.destination, clip, external_id)
         return replace(made, cost=self.price(attempt.request))
-
-    @contextmanager
-    def _workplace(self) -> Iterator[Path]:
-        """A folder for files of this step, gone afterwards."""
-        try:
-            folder = tempfile.TemporaryDirectory(prefix="veo3-", ignore_cleanup_errors=True)
-        except OSError as error:
-            raise OperatorError(f"There is no room for temporary files ({error.strerror}); free some.") from error
-        with folder as name:
-            yield Path(name)
 
     def _address(self, location: str) -> str:
         if self._base_url:
