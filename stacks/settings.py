@@ -247,6 +247,7 @@ class ProviderOptions(_Section):
             webhooks=self.webhooks,
             poll_growth=given(self.poll_growth, facts.growth),
             poll_longest=given(self.poll_longest_seconds, facts.longest_poll),
+            poll_fastest=facts.fastest_poll,
             deadline=given(self.deadline_seconds, facts.deadline),
             max_jobs=facts.concurrency if self.max_jobs is None else self.max_jobs,
             options={option: getattr(self, option) for option in facts.options},

@@ -230,6 +230,8 @@ class ProviderSettings:
     """Whether jobs ask for a webhook at their end. A provider refuses such a job while nobody is subscribed."""
     poll_growth: float = 0.0
     poll_longest: float = 60.0
+    poll_fastest: float = 1.0
+    """The provider allows no shorter interval."""
     deadline: float = 1800.0
     """How old a job may get before its node stops waiting for it; what comes later is kept all the same."""
     max_jobs: int = 1
@@ -321,6 +323,7 @@ class FunctionSettings:
             webhooks=webhooks == "on",
             poll_growth=float(read("POLL_GROWTH", facts.growth)),
             poll_longest=float(read("POLL_LONGEST_SECONDS", facts.longest_poll)),
+            poll_fastest=facts.fastest_poll,
             deadline=float(read("DEADLINE_SECONDS", facts.deadline)),
             max_jobs=int(read("MAX_JOBS", facts.concurrency)),
             options={option: read(option.upper(), "") for option in facts.options},

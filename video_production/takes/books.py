@@ -11,9 +11,10 @@ from video_production.takes.ledger import TOTAL, Entry, Ledger, Totals, read_ent
 from video_production.takes.model import LedgerEvent, Take
 from video_production.takes.reading import read_take
 
-__all__ = ["TAKE", "TakeReader", "binding_key", "take_key"]
+__all__ = ["TAKE", "TakeReader", "binding_key", "follower_item", "take_key"]
 
 TAKE = "take"
+_FOLLOWER = "follower#"
 _MODES = ("live", "draft")
 
 
@@ -35,6 +36,11 @@ class TakeReader:
         """The take that an external id belongs to, if any."""
         item = self.table.get(binding_key(provider, external_id))
         return str(item["bound_to"]) if item else None
+
+    def followers(self, take: Take) -> list[tuple[str, str]]:
+        """The nodes (pipeline, node) that have followed a take which was bought for another one."""
+        records = self.table.query("take_id", take.id)
+        return [(item["pipeline_id"], item["node_id"]) for item in records if item["record"].startswith(_FOLLOWER)]
 
     def ledger(self, take_id: str) -> list[dict[str, Any]]:
         """The ledger records of one take, oldest first."""
@@ -65,6 +71,12 @@ class TakeReader:
 
 def take_key(take_id: str) -> dict[str, str]:
     return {"take_id": take_id, "record": TAKE}
+
+
+def follower_item(take_id: str, pipeline_id: str, node_id: str) -> dict[str, str]:
+    """The record that a node follows a take which was bought for another one."""
+    record = f"{_FOLLOWER}{pipeline_id}#{node_id}"
+    return {"take_id": take_id, "record": record, "pipeline_id": pipeline_id, "node_id": node_id}
 
 
 def binding_key(provider: str, external_id: str) -> dict[str, str]:

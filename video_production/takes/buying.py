@@ -42,6 +42,7 @@ from video_production.errors import (
 from video_production.metrics import Report, unreported
 from video_production.nodes.model import Desired, Pipeline
 from video_production.nodes.table import Claim, NodeTable
+from video_production.nodes.tickets import first_tickets
 from video_production.providers.interface import GenerationProvider
 from video_production.settings import ProviderSettings
 from video_production.storage import Storage
@@ -51,9 +52,10 @@ from video_production.takes.fingerprint import request_hash
 from video_production.takes.following import ANSWER_MARGIN, Followed, Follower, undecided
 from video_production.takes.model import Take, TakeAttempt, TakeState
 from video_production.takes.requests import keep_request, kept_attempt
+from video_production.takes.sharing import share, wanted_by_others
 from video_production.takes.table import TakeTable
 from video_production.takes.waiting import next_look, waited_enough
-from video_production.takes.wanted import Part, Wanted, read_wanted
+from video_production.takes.wanted import Part, Wanted, keep_begun, read_wanted
 
 __all__ = ["Buyer", "FollowedTake", "Step"]
 
@@ -203,7 +205,8 @@ class Buyer:
 
     def _follow(self, take: Take) -> Take:
         """The take after one look at its job. How a job failed its node reads in the take."""
-        if take.state not in (TakeState.SUBMITTED, TakeState.SUBMITTING):
+        job_known = take.state == TakeState.UNKNOWN and take.current.external_id
+        if not job_known and take.state not in (TakeState.SUBMITTED, TakeState.SUBMITTING):
             return take
         attempt = kept_attempt(self.storage, take)
         if attempt is None:
@@ -212,12 +215,12 @@ class Buyer:
                 "wants the same can follow it."
             )
             return take
-        # A pipeline that shares the job of another does not stop it.
         pipeline = self.nodes.pipeline(take.current.pipeline_id) if take.current.pipeline_id else None
         attempt = replace(attempt, wanted=self._awaited(take, pipeline))
         cancelled = pipeline is not None and pipeline.desired == Desired.CANCELLED
+        stop = cancelled and not wanted_by_others(self.takes, self.nodes, take)
         with suppress(Cancelled, ProviderJobFailed, MayHaveBeenPaid):
-            self.follower.step(take, attempt, _tell_nobody, cancel=cancelled)
+            self.follower.step(take, attempt, _tell_nobody, cancel=stop)
         return self._read(take.id)
 
     def _given_up(self, take: Take) -> bool:
@@ -329,8 +332,10 @@ class Buyer:
     # Rows 6 to 9
 
     def _look(self, wanted: Wanted, part: Part, take: Take) -> Step:
-        sent_for = take.current.pipeline_id or wanted.claim.pipeline_id
-        cancel = wanted.pipeline.desired == Desired.CANCELLED and sent_for == wanted.claim.pipeline_id
+        # A pipeline stops the jobs that it has bought itself, unless another one waits for them, too.
+        ours = take.current.pipeline_id in ("", wanted.claim.pipeline_id)
+        cancelled = wanted.pipeline.desired == Desired.CANCELLED and ours
+        cancel = cancelled and not wanted_by_others(self.takes, self.nodes, take)
         with named(part):
             runs = wanted.pipeline.desired == Desired.RUN
             attempt = replace(wanted.attempt(part, take.current), wanted=runs)
@@ -352,14 +357,17 @@ class Buyer:
 
     def _after(self, wanted: Wanted, followed: Followed, age: float = 0.0) -> Step:
         if followed == "waiting":
-            return self._step(wanted, "waiting", next_look(age, self.settings, self.chance))
+            slot = wanted.node.slot
+            awaited = bool(slot) and bool(first_tickets(self.nodes.table, self.provider.name, 1))
+            return self._step(wanted, "waiting", next_look(age, self.settings, self.chance, awaited=awaited))
         part = wanted.next_part(self.completer.takes_of(wanted))
         return self._resubmit(wanted, part) if part else self._complete(wanted, fresh=True)
 
     # Reading
 
     def _wanted(self, claim: Claim) -> Wanted:
-        return read_wanted(claim, self.nodes, self.storage, self.provider, self.settings)
+        wanted = read_wanted(claim, self.nodes, self.storage, self.provider, self.settings)
+        return keep_begun(wanted, self.takes, self.settings)
 
     def _read(self, identity: str) -> Take:
         take = self.takes.get(identity)
@@ -371,6 +379,8 @@ class Buyer:
 
     def _show(self, wanted: Wanted, part: Part, take: Take | None, reused: bool | None = None) -> None:
         last = take.current if take else None
+        if take and take.state in (TakeState.SUBMITTED, TakeState.SUBMITTING):
+            share(self.takes, take, wanted.claim)
         self.nodes.touch(
             wanted.claim,
             takes=wanted.take_ids,

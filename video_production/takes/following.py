@@ -79,11 +79,12 @@ class Follower:
         self.sleep = sleep
 
     def step(self, take: Take, attempt: Attempt, tell: Tell, *, cancel: bool = False) -> Followed:
-        """Advance a take that is submitting or submitted by one look at its provider.
+        """Advance a take whose end is not known by one look at its provider.
 
-        Raises ProviderJobFailed, MayHaveBeenPaid, Cancelled, TransientError, OperatorError.
+        Also one that is unknown although its job has an id: its provider may know that job after all. Raises
+        ProviderJobFailed, MayHaveBeenPaid, Cancelled, TransientError, OperatorError.
         """
-        if take.state == TakeState.SUBMITTED:
+        if take.current.external_id:
             return self._poll(take, attempt, tell, cancel=cancel)
         return self._recover(take, attempt, tell)
 
@@ -196,6 +197,8 @@ class Follower:
 
     def _undecide(self, take: Take, why: str) -> Followed:
         """Rows 7 and 8: only a person can tell. An attempt that is over already ends nothing: the next step looks."""
+        if take.state == TakeState.UNKNOWN:
+            return "waiting"  # a person has been told
         message = undecided(self.provider.title, why)
         if self.takes.mark_unknown(take, take.attempt, message):
             raise MayHaveBeenPaid(message)

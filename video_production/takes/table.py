@@ -18,7 +18,7 @@ from video_production.nodes.slots import use_slot
 from video_production.nodes.table import PIPELINE_ITEM, Claim
 from video_production.providers.interface import Made, Price
 from video_production.tables import Check, ConditionFailed, Put, Update, transact
-from video_production.takes.books import TAKE, TakeReader, binding_key, take_key
+from video_production.takes.books import TAKE, TakeReader, binding_key, follower_item, take_key
 from video_production.takes.ledger import Counted, refuse_for_budget
 from video_production.takes.model import LedgerEvent, Take, TakeAttempt, TakeState
 from video_production.takes.reading import made_item, read_take
@@ -203,6 +203,10 @@ class TakeTable(TakeReader):
             )
         )
 
+    def add_follower(self, take: Take, claim: Claim) -> None:
+        """Keep beside the take that this node follows it, too. Raises TransientError."""
+        self.table.write(Put(table=self.name, item=follower_item(take.id, claim.pipeline_id, claim.node_id)))
+
     # Rows 5, 7, 8 and 9
 
     def refuse(
@@ -228,7 +232,7 @@ class TakeTable(TakeReader):
             attempt_id,
             TakeState.FAILED,
             {"code": code, "message": message},
-            (TakeState.SUBMITTED,),
+            (TakeState.SUBMITTED, TakeState.UNKNOWN),
             event,
             charged=charged,
             cost=cost if charged else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from video_production.errors import Superseded
@@ -20,10 +20,12 @@ from video_production.storage import Storage
 from video_production.takes.fingerprint import take_id
 from video_production.takes.model import Take, TakeAttempt, TakeState
 from video_production.takes.requests import attempt_of
+from video_production.takes.table import TakeTable
 
-__all__ = ["Part", "Wanted", "parts_of", "read_wanted", "roll_of", "settings_of"]
+__all__ = ["Part", "Wanted", "keep_begun", "parts_of", "read_wanted", "roll_of", "settings_of"]
 
 _ROLL = "take"
+_BEGUN = (TakeState.SUBMITTING, TakeState.SUBMITTED, TakeState.UNKNOWN, TakeState.ABANDONED, TakeState.MADE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,25 @@ def read_wanted(
     request = GenerationRequest(node.type, config, inputs)
     parts = parts_of(request, provider, settings, roll_of(node))
     return Wanted(claim, node, pipeline, request, parts)
+
+
+def keep_begun(wanted: Wanted, takes: TakeTable, settings: ProviderSettings) -> Wanted:
+    """What this claim has sent or bought stays what it follows.
+
+    Fingerprints hold the adapter's version. Where another one is deployed while a job runs, the node would want
+    something new in the middle of its work, and pay for it beside the job that is under way.
+    """
+    begun = wanted.node.metadata.get("takes", ())
+    if wanted.shown or len(begun) != len(wanted.parts):
+        return wanted
+    return replace(wanted, parts=tuple(_kept(*pair, takes, settings) for pair in zip(wanted.parts, begun, strict=True)))
+
+
+def _kept(part: Part, begun: str, takes: TakeTable, settings: ProviderSettings) -> Part:
+    take = takes.get(begun) if begun != part.take_id else None
+    if take is None or take.state not in _BEGUN or (take.mode, take.account) != (settings.mode, settings.account):
+        return part
+    return replace(part, take_id=begun)
 
 
 def _input(node: Node, node_id: str, nodes: NodeTable, storage: Storage) -> InputContent:

@@ -351,6 +351,48 @@ def test_a_job_that_the_provider_no_longer_knows_is_undecided(stage: Stage) -> N
     assert stage.take().state == TakeState.UNKNOWN
 
 
+@pytest.mark.parametrize("meets", ["check", "submit of another execution"])
+def test_another_version_of_the_adapter_does_not_buy_beside_the_job_that_is_under_way(
+    stage: Stage, meets: str
+) -> None:
+    submitted(stage)
+    bought = stage.take().id
+    stage.provider.adapter_version = 2  # a deployment
+    stage.provider.progress = [RUNNING, READY]
+    claim = stage.claim_of_voice()
+    if meets != "check":
+        handed_on = stage.nodes.reclaim(claim, "p2")
+        assert handed_on is not None
+        claim = handed_on
+        assert stage.buyer().submit(claim).status == "waiting"
+    assert stage.buyer().check(claim).status == "waiting"
+    assert stage.buyer().check(claim).status == "completed"
+    assert (len(stage.provider.sent), stage.take().id) == (1, bought)
+
+
+def test_another_version_of_the_adapter_sends_what_was_never_accepted_as_its_own(stage: Stage) -> None:
+    refusal = ProviderRefused("Busy.", provider="obedient", code="429", http_status=429, retry_after=5)
+    stage.provider.answers = [refusal, Submission("job-1")]
+    claim = stage.claim()
+    stage.buyer().submit(claim)
+    refused = stage.take().id
+    stage.provider.adapter_version = 2
+    assert stage.buyer().submit(claim).status == "waiting"
+    assert stage.take().id != refused
+
+
+def test_a_new_wish_after_a_deployment_is_for_what_the_new_version_makes(stage: Stage) -> None:
+    submitted(stage)
+    bought = stage.take().id
+    stage.provider.progress = [READY]
+    stage.buyer().check(stage.claim_of_voice())
+    stage.provider.adapter_version = 2
+    stage.nodes.reset("lesson", "voice")
+    stage.provider.answers = [Submission("job-2")]
+    stage.buyer().submit(stage.claim("p2"))
+    assert (len(stage.provider.sent), stage.take().id == bought) == (2, False)
+
+
 def test_a_node_that_moved_on_does_not_lose_the_paid_job(stage: Stage) -> None:
     """Recording a paid job's id is never prevented by the node."""
     stage.provider.answers = [ACCEPTED]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from video_production.errors import (
     Superseded,
     TransientError,
 )
-from video_production.nodes.model import Desired, NodeStatus
+from video_production.nodes.model import Desired, NodeStatus, Pipeline
 from video_production.nodes.table import Claim
 from video_production.providers.interface import Attempt, Made, Progress, Submission, Unknown
 from video_production.settings import ProviderSettings
@@ -155,6 +156,63 @@ def test_a_pipeline_that_shares_the_job_of_another_does_not_stop_it(stage: Stage
     assert stage.buyer().check(stage.claim_of_voice()).status == "waiting"
 
 
+def shared_with_another_pipeline(stage: Stage) -> Claim:
+    """A job that the lesson has bought and that a node of another pipeline follows; that node's claim."""
+    submitted(stage)
+    take = stage.take()
+    claim = publish_again(stage, "another")
+    assert stage.buyer().submit(claim).status == "waiting"
+    assert stage.takes.followers(take) == [("another", "voice")]
+    return claim
+
+
+def publish_again(stage: Stage, name: str) -> Claim:
+    """The same graph under another name; the claim of its voice."""
+    for node in stage.graph:
+        stage.nodes.save_structure(replace(node, pipeline_id=name))
+        stage.nodes.reset(name, node.id)
+    stage.nodes.provide_asset(name, "script", stage.assets["script"])
+    ids = tuple(node.id for node in stage.graph)
+    stage.nodes.publish(Pipeline(name, name, 0, Desired.RUN, ids, "voice", stage.bucket, ""))
+    found = stage.nodes.pipeline(name)
+    assert found is not None
+    claim = stage.nodes.claim(found, "voice", f"{name}-p1")
+    assert claim is not None
+    return claim
+
+
+@pytest.mark.parametrize("by", ["its node", "the sweep"])
+def test_a_pipeline_does_not_stop_its_job_while_another_one_waits_for_it(stage: Stage, by: str) -> None:
+    claim = shared_with_another_pipeline(stage)
+    stage.nodes.set_desired("lesson", Desired.CANCELLED)
+    stage.provider.cancels = True
+    stage.provider.progress = [RUNNING, READY]
+    if by == "its node":
+        assert stage.buyer().check(stage.claim_of_voice()).status == "waiting"
+    else:
+        assert not stage.buyer().follow(stage.take().id).over
+    assert stage.buyer().check(claim).status == "completed"
+    assert len(stage.provider.sent) == 1
+
+
+def test_the_last_one_that_is_cancelled_has_the_job_stopped(stage: Stage) -> None:
+    shared_with_another_pipeline(stage)
+    stage.nodes.set_desired("lesson", Desired.CANCELLED)
+    stage.nodes.set_desired("another", Desired.CANCELLED)
+    stage.provider.cancels = True
+    with pytest.raises(Cancelled, match="Cancelled at Obedient"):
+        stage.buyer().check(stage.claim_of_voice())
+
+
+def test_one_that_wants_something_else_by_now_does_not_keep_the_job_alive(stage: Stage) -> None:
+    shared_with_another_pipeline(stage)
+    stage.nodes.reset("another", "voice")
+    stage.nodes.set_desired("lesson", Desired.CANCELLED)
+    stage.provider.cancels = True
+    with pytest.raises(Cancelled, match="Cancelled at Obedient"):
+        stage.buyer().check(stage.claim_of_voice())
+
+
 # What the job's end does
 
 
@@ -217,6 +275,46 @@ def test_a_job_that_its_provider_does_not_know_is_for_a_person(stage: Stage) -> 
     assert stage.buyer().follow(take_id).state == "unknown"
     with pytest.raises(MayHaveBeenPaid):
         stage.buyer().check(Claim("lesson", "voice", "p1"))
+
+
+def of_which_its_provider_knew_nothing(stage: Stage) -> str:
+    """A job with an id that was not found when it was asked for; its take's id."""
+    take_id = submitted(stage)
+    claim = stage.claim_of_voice()
+    stage.provider.progress = [ProviderJobFailed("No such job.", provider="obedient", http_status=404)]
+    with pytest.raises(MayHaveBeenPaid) as told:
+        stage.buyer().check(claim)
+    stage.nodes.fail(claim, str(told.value), "MayHaveBeenPaid")
+    return take_id
+
+
+def test_a_webhook_brings_the_result_of_a_job_that_its_provider_had_lost(stage: Stage) -> None:
+    take_id = of_which_its_provider_knew_nothing(stage)
+    stage.provider.progress = [RUNNING, READY]
+    assert stage.buyer().follow(take_id).state == "unknown"
+    assert stage.buyer().follow(take_id).made
+    assert sorted(events(stage, take_id)) == ["reserved", "settled", "submitted", "unknown"]
+    totals = stage.takes.totals("lesson", "live")
+    assert (totals.unknown, totals.settled) == (0, pytest.approx(0.0024))
+    stage.nodes.retry("lesson", "voice", "run")
+    assert stage.buyer().submit(stage.claim("p2")).status == "completed"
+    assert len(stage.provider.sent) == 1
+
+
+def test_a_webhook_tells_that_a_job_which_its_provider_had_lost_failed_without_charge(stage: Stage) -> None:
+    take_id = of_which_its_provider_knew_nothing(stage)
+    stage.provider.progress = [Progress("failed", "failed", failure="Model error.", charged=False)]
+    assert stage.buyer().follow(take_id).state == "failed"
+    assert stage.takes.totals("lesson", "live").committed == 0
+
+
+def test_a_person_is_told_once_of_a_job_that_its_provider_does_not_know(stage: Stage) -> None:
+    told: list[str] = []
+    stage.takes.report = lambda name, *_, **__: told.append(name)
+    take_id = of_which_its_provider_knew_nothing(stage)
+    stage.provider.progress = [ProviderJobFailed("No such job.", provider="obedient", http_status=404)]
+    assert stage.buyer().follow(take_id).state == "unknown"
+    assert told.count("MayHaveBeenPaid") == 1
 
 
 def test_a_provider_that_can_not_be_reached_ends_nothing(stage: Stage) -> None:
@@ -408,9 +506,10 @@ def test_nothing_is_ever_sent(stage: Stage, ended: str) -> None:
             stage.takes.release(take, "ada", "not there")
     stage.now += 1000
     before = len(stage.provider.sent)
+    stage.provider.progress = [RUNNING]
     assert not stage.buyer().follow(take_id).made
     assert len(stage.provider.sent) == before
-    assert stage.provider.asked_for == []
+    assert stage.provider.asked_for == (["job-1"] if ended == "unknown" else [])
 
 
 @pytest.mark.parametrize(("mode", "account"), [("draft", "main"), ("live", "other")])

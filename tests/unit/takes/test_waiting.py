@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from tests.unit.takes.stage import Stage
 from video_production.nodes.model import NodeStatus
+from video_production.nodes.tickets import queue_key
 from video_production.providers.interface import Progress, Submission
 from video_production.scheduling.asking import Asking
 from video_production.scheduling.failures import Failure
 from video_production.settings import ProviderSettings
+from video_production.tables import Delete, Put
 from video_production.takes.buying import Buyer, Step
 from video_production.takes.model import TakeState
 from video_production.takes.waiting import next_look
@@ -68,6 +70,29 @@ def test_no_wait_is_shorter_than_the_provider_allows(
 def test_the_wait_grows_with_the_age_of_the_job(stage: Stage, age: float, wait: int) -> None:
     submitted(stage)
     assert look(stage, age) == Step("waiting", wait, 60)
+
+
+def test_a_job_whose_slot_others_wait_for_is_looked_at_twice_as_often(stage: Stage) -> None:
+    stage.provider.answers = [Submission("job-1")]
+    found = stage.nodes.pipeline("lesson")
+    assert found is not None
+    claim = stage.nodes.claim(found, "voice", "p1", slot="obedient#0000")
+    assert claim is not None
+    assert patient(stage).submit(claim).wait_seconds == 10
+    ticket = {**queue_key("obedient", "000001#other#00000#voice"), "pipeline": "other", "node": "voice"}
+    stage.nodes.table.write(Put(table=stage.nodes.name, item=ticket))
+    assert look(stage, 10).wait_seconds == 5
+    assert look(stage, 400).wait_seconds == 20
+    stage.nodes.table.write(Delete(table=stage.nodes.name, key=queue_key("obedient", ticket["id"])))
+    assert look(stage, 401).wait_seconds == 41
+
+
+@pytest.mark.parametrize(("interval", "fastest", "wait"), [(10, 1, 5), (10, 5, 5), (8, 5, 5), (10, 10, 10), (1, 5, 1)])
+def test_nobody_who_waits_makes_a_look_come_sooner_than_the_provider_allows(
+    interval: float, fastest: float, wait: float
+) -> None:
+    settings = replace(SETTINGS, poll_interval=interval, poll_fastest=fastest)
+    assert next_look(0, settings, lambda: 0.0, awaited=True) == wait
 
 
 def test_jobs_that_were_sent_together_are_not_asked_about_together(stage: Stage) -> None:
