@@ -8,6 +8,8 @@
     executions                     tell when they end
     Step Functions clients         made once and shared: boto3's default session is not safe to use from many threads
     StartExecution                 one at a time: the check for a duplicate name and the start must not interleave
+    TransactWriteItems             takes back what it changed; moto copies whole tables for that, once for each action
+    models                         nobody keeps a list of every instance that ever was: it grew by gigabytes
     moto.batch                     not loaded: one exception class of it costs a second of start-up
 
 moto is private inside; pyproject.toml pins it exactly.
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import copy
 import json
 import os
 import sys
@@ -81,6 +84,8 @@ def installed(hooks: Hooks) -> Iterator[None]:
         _watch_executions(hooks, undo)
         _share_step_functions_clients(undo)
         _serialise_start_execution(undo)
+        _copy_no_tables(undo)
+        _forget_instances(undo)
         yield
 
 
@@ -230,3 +235,49 @@ def _serialise_start_execution(undo: contextlib.ExitStack) -> None:
             return start(backend, state_machine_arn, name or str(uuid.uuid4()), *rest, **more)
 
     start = _replace(StepFunctionsParserBackend, "start_execution", start_execution, undo)
+
+
+def _copy_no_tables(undo: contextlib.ExitStack) -> None:
+    """A transaction that is cancelled puts back the items that it names; one at a time, as the gateway lets them in."""
+    from moto.dynamodb import models
+    from moto.dynamodb.models.table import Table
+
+    def deep_copy(thing: Any, *memo: Any) -> Any:
+        return thing if isinstance(thing, Table) else copy.deepcopy(thing, *memo)
+
+    def transact_write_items(backend: Any, transact_items: list[dict[str, Any]]) -> None:
+        before = list(_items_of(backend, transact_items))
+        try:
+            transact(backend, transact_items)
+        except Exception:
+            for table, hash_key, range_key, item in before:
+                if item is None:
+                    table.delete_item(hash_key, range_key)
+                elif range_key is None:
+                    table.items[hash_key] = item
+                else:
+                    table.items[hash_key][range_key] = item
+            raise
+
+    _replace(models, "copy", types.SimpleNamespace(deepcopy=deep_copy), undo)
+    transact = _replace(models.DynamoDBBackend, "transact_write_items", transact_write_items, undo)
+
+
+def _items_of(backend: Any, actions: list[dict[str, Any]]) -> Iterator[tuple[Any, Any, Any, Any]]:
+    """Table, keys and a copy of every item that a transaction may change; what is malformed is refused later."""
+    for action in actions:
+        with contextlib.suppress(Exception):
+            [(kind, operation)] = action.items()
+            table = backend.get_table(operation["TableName"])
+            key = operation["Item" if kind == "Put" else "Key"]
+            hash_key, range_key = backend.get_keys_value(table, key)
+            yield table, hash_key, range_key, copy.deepcopy(table.get_item(hash_key, range_key))
+
+
+def _forget_instances(undo: contextlib.ExitStack) -> None:
+    from moto.core.common_models import BaseModel
+
+    def make(cls: type, *_: Any, **__: Any) -> Any:
+        return object.__new__(cls)
+
+    _replace(BaseModel, "__new__", staticmethod(make), undo)

@@ -97,3 +97,14 @@ def test_events_and_executions_pass_the_methods_that_we_replace() -> None:
     assert parameters(execution.BaseExecutionWorkerCommunication.terminated) == ["self"]
     source = inspect.getsource(execution_worker.ExecutionWorker._execution_logic)
     assert "self._execution_communication.terminated()" in source
+
+
+def test_transactions_copy_tables_where_we_replace_that() -> None:
+    from moto.core.common_models import BaseModel
+    from moto.dynamodb import models
+
+    backend = models.DynamoDBBackend
+    assert parameters(backend.transact_write_items) == ["self", "transact_items"]
+    source = inspect.getsource(models)
+    assert source.count("copy.") == source.count("copy.deepcopy(") == 2  # the other one copies an item
+    assert "cls.instances_tracked.append(instance)" in inspect.getsource(BaseModel.__new__)
