@@ -352,9 +352,7 @@ def test_a_job_that_the_provider_no_longer_knows_is_undecided(stage: Stage) -> N
 
 
 @pytest.mark.parametrize("meets", ["check", "submit of another execution"])
-def test_another_version_of_the_adapter_does_not_buy_beside_the_job_that_is_under_way(
-    stage: Stage, meets: str
-) -> None:
+def test_another_version_of_the_adapter_does_not_buy_beside_the_job_that_is_under_way(stage: Stage, meets: str) -> None:
     submitted(stage)
     bought = stage.take().id
     stage.provider.adapter_version = 2  # a deployment
