@@ -80,14 +80,19 @@ def main() -> None:
 
 def simulated(pipelines: int) -> Iterator[Row]:
     """Many pipelines of one job, with webhooks and without; several kinds of nodes; and one wide pipeline."""
-    for webhooks, shortest in ((True, 30), (False, 30), (False, 60)):
+    for many, webhooks, shortest in (
+        (pipelines, True, 30),
+        (pipelines, False, 30),
+        (pipelines, False, 60),
+        (5 * pipelines // 2, False, 30),
+    ):
         longest = 3 * shortest
         lasting = partial(_between, shortest, longest)
         simulation = Simulation(limit=LIMIT, job_seconds=lasting, webhooks=webhooks)
-        for number in range(pipelines):
+        for number in range(many):
             simulation.ask(f"p{number:03}", [head(f"p{number:03}", "head")], at=number * 0.01)
-        what = f"{pipelines} pipelines, jobs of {shortest} to {longest} s, {'reported' if webhooks else 'asked for'}"
-        yield _simulated(what, simulation, pipelines, longest)
+        what = f"{many} pipelines, jobs of {shortest} to {longest} s, {'reported' if webhooks else 'asked for'}"
+        yield _simulated(what, simulation, many, longest)
     simulation = Simulation(limit=LIMIT, job_seconds=partial(_between, 30, 90))
     for number in range(pipelines):
         name = f"p{number:03}"
