@@ -239,7 +239,8 @@ def _refused(cloud: CloudHandle) -> int:
     pages = cloud.client("dynamodb").get_paginator("scan").paginate(TableName=NAMES.takes_table)
     items = [decode(item) for page in pages for item in page["Items"]]
     found = [read_take(item) for item in items if item["record"] == TAKE]
-    return sum(attempt.state == TakeState.REFUSED for take in found for attempt in take.attempts.values())
+    attempts = [attempt for take in found for attempt in take.attempts.values()]
+    return sum(attempt.state == TakeState.REFUSED and attempt.code != "not_sent" for attempt in attempts)
 
 
 def _bucket(cloud: CloudHandle) -> str:
