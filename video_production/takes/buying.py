@@ -184,10 +184,10 @@ class Buyer:
     def follow(self, take_id: str) -> FollowedTake:
         """Look at a paid job for nobody in particular: a webhook or the sweep says that it should be looked at.
 
-        Collects a late result even when its node was edited away or has stopped waiting, and completes the node that it
-        was bought for when that one still waits and has everything now. Where a further part is to be bought, the
-        node's own execution does that at its next step: nothing is ever sent from here. Raises TransientError,
-        OperatorError.
+        Collects a late result even when its node was edited away or has stopped waiting, and ends the node that it was
+        bought for when that one still waits: completes it when it has everything now, fails it with what ended the job.
+        Where a further part is to be bought, the node's own execution does that at its next step: nothing is ever sent
+        from here. Raises TransientError, OperatorError.
         """
         take = self.takes.get(take_id)
         if take is None:
@@ -199,9 +199,10 @@ class Buyer:
             why = f"after {_FOLLOWED_FOR // 86_400} days nobody has heard of its end"
             self.takes.mark_unknown(take, take.attempt, undecided(self.provider.title, why))
             take = self._read(take.id)
-        if take.state == TakeState.MADE:
-            self.completer.complete_waiting(take)
-        return FollowedTake(str(take.state), take.current.pipeline_id)
+        followed = FollowedTake(str(take.state), take.current.pipeline_id)
+        if followed.over:
+            self.completer.end_waiting(take, self.clock())
+        return followed
 
     def _follow(self, take: Take) -> Take:
         """The take after one look at its job. How a job failed its node reads in the take."""

@@ -1,25 +1,34 @@
-"""From takes that are made to a completed node (protocol: row 10). Nothing here is paid for."""
+"""From takes that have ended to the end of their node (protocol: rows 10 and 11). Nothing here is paid for."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
-from video_production.errors import Cancelled, InputError, MediaError, Superseded, TransientError
+from video_production.errors import (
+    Cancelled,
+    InputError,
+    MayHaveBeenPaid,
+    MediaError,
+    ProviderError,
+    Superseded,
+    TransientError,
+)
 from video_production.nodes.model import Desired, Node, NodeStatus, Output
 from video_production.nodes.table import Claim, NodeTable
 from video_production.providers.interface import Destination, GenerationProvider, Made
 from video_production.settings import ProviderSettings
 from video_production.storage import Storage
+from video_production.takes.deciding import may_buy_again, named, raise_if_ended, sent_again_in
 from video_production.takes.fingerprint import joined_id
 from video_production.takes.model import Take
 from video_production.takes.table import TakeTable
-from video_production.takes.wanted import Wanted, read_wanted
+from video_production.takes.wanted import Part, Wanted, read_wanted
 
 __all__ = ["Completer"]
 
 
 class Completer:
-    """Completes the nodes of one provider with what was bought for them."""
+    """Ends the nodes of one provider with what was bought for them."""
 
     def __init__(
         self,
@@ -69,8 +78,9 @@ class Completer:
         external_id = whole.external_id or takes[-1].current.external_id
         self.nodes.complete(wanted.claim, output, wanted.take_ids, external_id=external_id, stage="done")
 
-    def complete_waiting(self, take: Take) -> None:
-        """Complete the node that a made take was bought for, if it still waits for it and for nothing else.
+    def end_waiting(self, take: Take, now: float) -> None:
+        """End the node that a take was bought for, if it still waits for it: complete it where nothing else is missing,
+        fail it with what ended the take. Its own execution may be asleep for minutes.
 
         Other nodes that want the same result find it at their next step. Raises TransientError, OperatorError.
         """
@@ -83,9 +93,24 @@ class Completer:
         claim = Claim(node.pipeline_id, node.id, node.process_uuid)
         with suppress(Superseded, Cancelled, InputError):  # what is wrong with it, the node's own next step says
             wanted = read_wanted(claim, self.nodes, self.storage, self.provider, self.settings)
-            everything = wanted.shown and wanted.next_part(self.takes_of(wanted)) is None
-            if everything and wanted.pipeline.desired == Desired.RUN:
+            if not wanted.shown or wanted.pipeline.desired != Desired.RUN:
+                return
+            takes = self.takes_of(wanted)
+            part = wanted.next_part(takes)
+            if part is None:
                 self.complete(wanted)
+            else:
+                self._fail(wanted, part, takes[part.number - 1], now)
+
+    def _fail(self, wanted: Wanted, part: Part, take: Take | None, now: float) -> None:
+        """Fail a node with what ended its next part, unless that is bought again or has not ended."""
+        if take is None or may_buy_again(wanted.node, take, now) or sent_again_in(take, now) is not None:
+            return
+        try:
+            with named(part):
+                raise_if_ended(take, self.provider.title)
+        except (Cancelled, MayHaveBeenPaid, ProviderError) as error:
+            self.nodes.fail(wanted.claim, str(error), type(error).__name__)
 
     def _joined(self, wanted: Wanted, results: list[Made]) -> Made:
         """The parts as one, under a name that they alone decide: whoever joins them writes the same bytes there."""

@@ -284,6 +284,15 @@ def test_a_hint_that_makes_the_last_part_completes_the_node(stage: Stage) -> Non
     assert stage.voice().status == NodeStatus.COMPLETED
 
 
+def test_a_hint_of_a_part_that_failed_fails_the_node_and_says_which(stage: Stage) -> None:
+    under_way(stage, 1)
+    second = takes(stage)[1]
+    assert second
+    stage.provider.progress = [Progress("failed", "failed", failure="Model error.", charged=False)]
+    assert stage.buyer().follow(second.id).state == "failed"
+    assert (stage.voice().status, stage.voice().metadata["error"]) == (NodeStatus.FAILED, "Part 2 of 3: Model error.")
+
+
 def test_a_hint_completes_nothing_that_was_edited_meanwhile(stage: Stage) -> None:
     under_way(stage, 2)
     last = takes(stage)[2]
