@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import annotated_types
 from pydantic import BaseModel
@@ -234,7 +234,7 @@ class _Explanation:
         )
 
     def _choice(self) -> str:
-        options = list(get_args(self.field.annotation)) if self.field else []
+        options = list(_literals(self.field.annotation)) if self.field else []
         if options and isinstance(options[0], int):
             words = [str(option) for option in options]
             wanted = f"{', '.join(words[:-1])} or {words[-1]}"
@@ -317,6 +317,15 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for part in get_args(annotation):
         yield from _models(part)
+
+
+def _literals(annotation: Any) -> Iterator[Any]:
+    """The values that an annotation allows, such as those of `Literal["a", "b"] | None`."""
+    if get_origin(annotation) is Literal:
+        yield from get_args(annotation)
+        return
+    for part in get_args(annotation):
+        yield from _literals(part)
 
 
 def _field(model: type[BaseModel] | None, key: str) -> FieldInfo | None:
