@@ -4,6 +4,7 @@
                    Raises ProviderRefused (nothing was made) or ProviderAmbiguous (it may have been paid), nothing else.
     free_request   a request that costs nothing, repeated a few times where repeating may help: a look, a download, an
                    upload, a cancellation. Raises ProviderUnreachable.
+    free_json      the same, for an answer that is to be a JSON object.
 
 What a failure means:
 
@@ -21,6 +22,7 @@ provider said, never of request headers or URLs: keys and signatures don't reach
 from __future__ import annotations
 
 import email.utils
+import json
 import math
 import random
 import time
@@ -174,6 +176,20 @@ class ProviderHttp:
             self._sleep(wait)
             pause *= 2
         raise AssertionError("the last attempt returns or raises")
+
+    def free_json(self, url: str, **options: Any) -> dict[str, Any]:
+        """A free request whose answer is a JSON object; `options` are those of `free_request`.
+
+        Raises ProviderUnreachable, for any other answer, too.
+        """
+        answer = self.free_request(url, **options)
+        try:
+            content = json.loads(answer.content)
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            raise self.unreachable(f"{self.label} gave an unreadable answer.", http_status=answer.status)
+        return content
 
     def ambiguous(self, why: str, *, code: str = "", http_status: int | None = None) -> ProviderAmbiguous:
         """The error for a paid request whose outcome is not known."""

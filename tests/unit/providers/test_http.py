@@ -324,6 +324,16 @@ class TestFreeRequest:
         assert http.free_request(provider.url, explain=explain).content == b'{"ok": true}'
         assert pauses == [0.75, 1.5, 3.5], "back-off doubles, with jitter; a time that the provider names wins"
 
+    @pytest.mark.parametrize("content", [b"<html>", b"[1]", b"\xff"])
+    def test_an_answer_that_should_be_an_object_and_is_none_is_unreadable(
+        self, http: ProviderHttp, provider: Provider, content: bytes
+    ) -> None:
+        provider.answers(reply(200, {"ok": True}), reply(200, content))
+        assert http.free_json(provider.url, explain=explain) == {"ok": True}
+        with pytest.raises(ProviderUnreachable, match=r"Acme gave an unreadable answer\.") as caught:
+            http.free_json(provider.url, explain=explain)
+        assert caught.value.http_status == 200
+
     def test_it_gives_up_after_four_attempts(self, http: ProviderHttp, provider: Provider) -> None:
         provider.answers(reply(503))
         with pytest.raises(ProviderUnreachable, match="explained 503") as caught:

@@ -291,7 +291,7 @@ class ElevenLabs:
     def _fetch(self, path: str, params: Mapping[str, str] | None = None, operation: str = "history") -> Any:
         """GET a JSON object."""
         key = self._key.read()
-        answer = self._http.free_request(
+        return self._http.free_json(
             self._base_url + path,
             operation=operation,
             explain=self._explain(key),
@@ -299,13 +299,6 @@ class ElevenLabs:
             params=params,
             limit=_LARGEST_LISTING,
         )
-        try:
-            data = json.loads(answer.content)
-        except ValueError:
-            data = None
-        if not isinstance(data, dict):
-            raise self._http.unreachable("ElevenLabs gave an unreadable answer.", http_status=answer.status)
-        return data
 
     def _progress(self, job: Mapping[str, Any]) -> Progress:
         """The union of a job's states, as the interface tells them; a new state counts as running."""

@@ -199,7 +199,7 @@ class Veo(OneRequest):
         model, location = named
         token = self._access.token()
         try:
-            answer = self._http.free_request(
+            operation = self._http.free_json(
                 f"{self._address(location)}/v1/{model}:fetchPredictOperation",
                 method="POST",
                 operation="check",
@@ -214,12 +214,6 @@ class Veo(OneRequest):
             if error.http_status == 401:
                 self._access.forget()
             raise
-        try:
-            operation = json.loads(answer.content)
-        except ValueError:
-            operation = None
-        if not isinstance(operation, dict):
-            raise self._http.unreachable("Vertex AI gave an unreadable answer.", http_status=answer.status)
         return progress_of(operation, self._subject())
 
     def collect(self, external_id: str, progress: Progress, attempt: Attempt) -> Made:
