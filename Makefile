@@ -48,7 +48,7 @@ bench-merge: setup  ## compare merges of large objects in S3 with download, conc
 bench-orchestration: setup  ## time 200 pipelines that share a provider, and one of 200 nodes (half an hour)
 	@$(BIN)/python -m benchmarks.orchestration --write
 
-cost: setup  ## measure the example lesson and print what it costs on AWS
+cost: setup  ## measure two examples and print what they cost on AWS and at the providers
 	@$(BIN)/python -m tools.cost
 
 cost-docs: setup  ## the same, kept in the docs; not on a busy machine, unless FORCE=1

@@ -1,4 +1,4 @@
-"""Measure the example lesson and print what it costs; with --write, keep that in docs/cost.md and docs/scaling.md.
+"""Measure two examples and print what they cost; with --write, keep that in docs/cost.md and docs/scaling.md.
 
 Usage: .venv/bin/python -m tools.cost [--write [--force] | --check]          (or: make cost, make cost-docs)
 
@@ -8,20 +8,21 @@ With --check nothing is measured or written; the exit code is 1 when a page does
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from tools.cost.estimate import Prices
 from tools.cost.load import load_tables
 from tools.cost.page import MEASURED, Measured, pages, tables
 from tools.cost.stack import read_template
+from tools.cost.usage import Usage
 from tools.template import ROOT, synthesise
 
 __all__ = ["main"]
 
-LESSON = ROOT / "examples" / "lesson" / "pipeline.yaml"
 MOST_LOAD = 0.5
 """Load average for each core above which durations are not to be kept."""
 
@@ -43,7 +44,7 @@ def main(arguments: list[str]) -> int:
             print("Nothing was measured or written; wait for a quiet machine, or give --force.", file=sys.stderr)
             return 1
     measured, prices = _measure(), Prices.load()
-    print(tables(measured, prices), load_tables(measured.usage), sep="\n\n")
+    print(tables(measured, prices), load_tables(measured.lesson, measured.explainer), sep="\n\n")
     if write:
         _write(measured, prices)
     else:
@@ -56,10 +57,15 @@ def _load() -> float:
 
 
 def _measure() -> Measured:
-    from tools.cost.measure import measure  # only now: it brings an AWS along
+    return Measured(_usage("lesson"), _usage("explainer"), read_template(synthesise()))
 
-    with tempfile.TemporaryDirectory(prefix="jiki-cost-") as folder:
-        return Measured(measure(LESSON, Path(folder)), read_template(synthesise()))
+
+def _usage(example: str) -> Usage:
+    """Measure one of examples/ in a process of its own: a cloud starts once in each."""
+    document = ROOT / "examples" / example / "pipeline.yaml"
+    command = [sys.executable, "-m", "tools.cost.measure", str(document)]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    return Usage.from_json(json.loads(done.stdout.splitlines()[-1]))
 
 
 def _write(measured: Measured, prices: Prices) -> None:

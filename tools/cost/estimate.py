@@ -1,4 +1,4 @@
-"""From what a lesson used on a laptop to what it costs on AWS: pure arithmetic, every assumption in one place."""
+"""From what a document used on a laptop to what it costs on AWS: pure arithmetic, every assumption in one place."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tools.cost.usage import POLL_TRANSITIONS, WATCH_TRANSITIONS, FunctionUse, Usage
-from video_production.settings import ROLES, FunctionSettings
+from video_production.cli.times import likely
+from video_production.cli.words import amount
+from video_production.settings import PROVIDER_FACTS, ROLES, FunctionSettings, poller_of, submitter_of
 from video_production.takes.waiting import looks_until
 
 __all__ = [
@@ -19,18 +21,21 @@ __all__ = [
     "Assumed",
     "Line",
     "Prices",
+    "aws_lines",
     "function_usd",
     "invocations",
-    "lesson_lines",
+    "job_seconds",
     "machine_log_bytes",
     "merge_usd",
+    "provider_lines",
     "seconds",
     "transitions",
     "wait_usd",
 ]
 
-WAITING = FunctionSettings.from_environment({"JIKI_ENVIRONMENT": "production"}).provider("elevenlabs")
-"""The usual waits for a voiceover."""
+_SETTINGS = FunctionSettings.from_environment({"JIKI_ENVIRONMENT": "production"})
+WAITING = {name: _SETTINGS.provider(name) for name in PROVIDER_FACTS}
+"""How each provider's jobs are waited for, unless an environment's settings say otherwise."""
 _GB = 1_000_000_000
 _FULL_CPU_MB = 1769
 """Memory at which a function has one whole vCPU; less memory, less CPU. Source: "Lambda quotas", developer guide."""
@@ -63,21 +68,22 @@ class Assumed:
 
     `slower` is how much slower one Lambda vCPU is than a core of the laptop; CPU that a function's memory does not buy
     comes on top where `cpu_bound` (all of a function's time counted as CPU time). `cold`: every function starts anew.
-    `job` and `timed` are the seconds that ElevenLabs takes for a voiceover; `minutes` how long the pipeline runs;
-    `traced` the part of executions that X-Ray records.
+    `end` says which end holds of what the plan expects: how much a provider sells, and how long it takes. `awaited`:
+    others wait for the jobs' slots, so that jobs are looked at twice as often. `minutes` is how long the pipeline
+    runs, `traced` the part of executions that X-Ray records.
     """
 
     slower: float
     cpu_bound: bool
     cold: bool
-    job: float
-    timed: float
+    end: Literal[0, 1]
+    awaited: bool
     minutes: int
     traced: float
 
 
-LOW = Assumed(slower=1, cpu_bound=False, cold=False, job=10, timed=2, minutes=1, traced=0.05)
-HIGH = Assumed(slower=2, cpu_bound=True, cold=True, job=60, timed=20, minutes=5, traced=1)
+LOW = Assumed(slower=1, cpu_bound=False, cold=False, end=0, awaited=False, minutes=1, traced=0.05)
+HIGH = Assumed(slower=2, cpu_bound=True, cold=True, end=1, awaited=True, minutes=5, traced=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +96,16 @@ class Line:
     high: float
 
 
-def lesson_lines(usage: Usage, prices: Prices) -> list[Line]:
-    """The bill of one lesson."""
+def provider_lines(usage: Usage) -> list[Line]:
+    """What the providers charge for what the document has them make, as the plan said with the product's own prices."""
+    return [
+        Line(PROVIDER_FACTS[name].title, amount(use.quantity[0], use.unit, use.quantity[1]), *use.usd)
+        for name, use in usage.providers.items()
+    ]
+
+
+def aws_lines(usage: Usage, prices: Prices) -> list[Line]:
+    """AWS's bill of one document."""
 
     def line(what: str, amount: str, bill: Any) -> Line:
         return Line(what, amount, bill(LOW), bill(HIGH))
@@ -155,21 +169,34 @@ def function_usd(role: str, use: FunctionUse, seconds: float, prices: Prices) ->
 
 
 def merge_usd(usage: Usage, prices: Prices, end: Assumed) -> float:
-    """What the lesson's merge costs by itself: compute and its invocation."""
+    """What the document's merge costs by itself: compute and its invocation."""
     use = usage.functions["merger"]
     each = seconds(usage, "merger", end) / use.invocations
     return function_usd("merger", use, each, prices) + prices.of("lambda_request", 1)
 
 
-def wait_usd(usage: Usage, prices: Prices, job: float) -> tuple[int, int, float]:
-    """Rounds, state transitions and US dollars of waiting for a job that takes `job` seconds."""
-    rounds = looks_until(job, WAITING)
-    use = usage.functions["elevenlabs_poller"]
-    each = use.seconds / use.invocations * _stretch(usage, "elevenlabs_poller", HIGH)
+def wait_usd(
+    usage: Usage, prices: Prices, provider: str, job: float, *, awaited: bool = False
+) -> tuple[int, int, float]:
+    """Rounds, state transitions and US dollars of waiting for a provider's job that takes `job` seconds.
+
+    `usage` is of a document for which such a job was waited for. `awaited`: others wait for its slot.
+    """
+    role = poller_of(provider)
+    rounds = looks_until(job, WAITING[provider], awaited=awaited)
+    use = usage.functions[role]
+    each = use.seconds / use.invocations * _stretch(usage, role, HIGH)
     usd = prices.of("states_transition", rounds * POLL_TRANSITIONS) + rounds * (
-        function_usd("elevenlabs_poller", use, each, prices) + prices.of("lambda_request", 1)
+        function_usd(role, use, each, prices) + prices.of("lambda_request", 1)
     )
     return rounds, rounds * POLL_TRANSITIONS, usd
+
+
+def job_seconds(usage: Usage, provider: str, end: Assumed) -> float:
+    """How long the provider takes for one of the document's requests, as `plan` expects of the real one."""
+    use = usage.providers[provider]
+    low, high = (quantity / use.requests for quantity in use.quantity)
+    return likely(provider, "live", (low, high))[end.end]
 
 
 def machine_log_bytes(usage: Usage) -> int:
@@ -177,19 +204,23 @@ def machine_log_bytes(usage: Usage) -> int:
     return usage.history_events * _MACHINE_EVENT
 
 
-def _rounds(usage: Usage, end: Assumed) -> int:
-    return usage.jobs * looks_until(end.job, WAITING)
+def _rounds(usage: Usage, provider: str, end: Assumed) -> int:
+    seconds = job_seconds(usage, provider, end)
+    return usage.providers[provider].jobs * looks_until(seconds, WAITING[provider], awaited=end.awaited)
 
 
 def transitions(usage: Usage, end: Assumed) -> int:
-    """State transitions of a lesson on AWS."""
-    return usage.transitions + _rounds(usage, end) * POLL_TRANSITIONS + end.minutes * WATCH_TRANSITIONS
+    """State transitions of a document on AWS."""
+    rounds = sum(_rounds(usage, provider, end) for provider in usage.providers)
+    return usage.transitions + rounds * POLL_TRANSITIONS + end.minutes * WATCH_TRANSITIONS
 
 
 def invocations(usage: Usage, end: Assumed) -> dict[str, int]:
     """Invocations by role, with the rounds that AWS takes instead of those that the laptop took."""
     found = {role: use.invocations for role, use in usage.functions.items()}
-    found["elevenlabs_poller"] += _rounds(usage, end) - usage.polls
+    for provider, use in usage.providers.items():
+        if use.jobs:
+            found[poller_of(provider)] += _rounds(usage, provider, end) - use.polls
     found["scheduler"] += end.minutes - usage.watches
     return found
 
@@ -207,8 +238,9 @@ def seconds(usage: Usage, role: str, end: Assumed) -> float:
     use = usage.functions[role]
     each = use.seconds / use.invocations
     found = each * invocations(usage, end)[role] * _stretch(usage, role, end)
-    if role == "elevenlabs_submitter":
-        found += (use.invocations - usage.jobs) * end.timed
+    for provider, bought in usage.providers.items():
+        if role == submitter_of(provider):  # what was answered at once, the submitter stood by for
+            found += (bought.requests - bought.jobs) * job_seconds(usage, provider, end)
     return found + (use.starts * end.slower if end.cold else 0)
 
 

@@ -17,23 +17,22 @@ _PEAK = 4
 _VOLUMES = (10, 100, 1_000, 10_000)
 
 
-def load_tables(usage: Usage) -> str:
-    """Both tables as Markdown."""
-    return "\n\n".join((_one(usage), _many(usage)))
+def load_tables(lesson: Usage, explainer: Usage) -> str:
+    """Both tables as Markdown; the second is of lessons."""
+    names, cells = zip(*_one(lesson), strict=True)
+    one = [list(row) for row in zip(names, cells, (cell for _, cell in _one(explainer)), strict=True)]
+    return "\n\n".join((table(["", "a lesson", "an explainer"], one), _many(lesson)))
 
 
-def _one(usage: Usage) -> str:
+def _one(usage: Usage) -> Iterator[tuple[str, str]]:
     low, high = (_others(usage, end) for end in (LOW, HIGH))
-    rows = [
-        ["executions started", str(usage.executions)],
-        ["state transitions", f"{transitions(usage, LOW)}–{transitions(usage, HIGH)}"],
-        ["Lambda: seconds with FFmpeg", f"{_ffmpeg(usage, LOW):.0f}–{_ffmpeg(usage, HIGH):.0f}"],
-        ["Lambda: other invocations", f"{low}–{high}"],
-        ["DynamoDB: write units, read units", f"{usage.write_units}, {usage.read_units}"],
-        ["S3 requests", str(usage.s3_puts + usage.s3_gets)],
-        ["logs", f"{(usage.log_bytes + machine_log_bytes(usage)) / 1e6:.1f} MB"],
-    ]
-    return table(["", "a lesson"], rows)
+    yield "executions started", str(usage.executions)
+    yield "state transitions", f"{transitions(usage, LOW)}–{transitions(usage, HIGH)}"
+    yield "Lambda: seconds with FFmpeg", f"{_ffmpeg(usage, LOW):.0f}–{_ffmpeg(usage, HIGH):.0f}"
+    yield "Lambda: other invocations", f"{low}–{high}"
+    yield "DynamoDB: write units, read units", f"{usage.write_units}, {usage.read_units}"
+    yield "S3 requests", str(usage.s3_puts + usage.s3_gets)
+    yield "logs", f"{(usage.log_bytes + machine_log_bytes(usage)) / 1e6:.1f} MB"
 
 
 def _ffmpeg(usage: Usage, end: Assumed) -> float:

@@ -1,4 +1,7 @@
-"""Make a lesson on the local cloud and count what it uses."""
+"""Produce a document on the local cloud, from nothing, and count what that uses.
+
+Usage: python -m tools.cost.measure DOCUMENT          prints a `Usage` as JSON; a cloud starts once in a process
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +25,7 @@ from local_cloud.functions import NAMES, machine_arn
 from local_cloud.handle import CloudHandle, attach_or_start
 from local_cloud.journal import read_tables
 from tools.cost.recorder import Recorder
-from tools.cost.usage import POLL_TRANSITIONS, WATCH_TRANSITIONS, FunctionUse, Usage
+from tools.cost.usage import POLL_TRANSITIONS, WATCH_TRANSITIONS, FunctionUse, ProviderUse, Usage
 from video_production.settings import ROLES
 
 __all__ = ["measure"]
@@ -43,60 +47,85 @@ _LOG_EVENT = 26
 def measure(document: Path, folder: Path) -> Usage:
     """Produce a copy of the document's folder, from nothing, in `folder`. Once per process: a cloud starts in it.
 
-    Raises RuntimeError when the lesson is not made.
+    Raises RuntimeError when the video is not made.
     """
-    lesson, home = folder / "lesson", folder / "home"
-    shutil.copytree(document.parent, lesson, ignore=shutil.ignore_patterns("output"))
+    copy, home = folder / "document", folder / "home"
+    shutil.copytree(document.parent, copy, ignore=shutil.ignore_patterns("output"))
+    plan = _command("plan", copy / document.name, home)
     recorder = Recorder(folder / "s3.jsonl")
     with recorder.installed():
         cloud = LocalCloud.start(home, CloudOptions())
     # While we use the cloud, the command below does not end it with its own leaving: it is this process.
     with attach_or_start(home) as handle, closing(cloud):
         started = time.monotonic()
-        told = _produce(lesson / document.name, home)
+        told = _command("produce", copy / document.name, home)
         wall = time.monotonic() - started
-        machines = _machines(handle.client("stepfunctions"))
+        machines, polls = _machines(handle.client("stepfunctions"))
         tables = read_tables(home / "journal.jsonl")
         return Usage(
             date=datetime.now(UTC).date().isoformat(),
-            lesson=told["pipeline"],
+            pipeline=told["pipeline"],
             cores=os.cpu_count() or 1,
             wall=round(wall, 1),
             duration=round(told["duration"], 1),
             video_bytes=Path(told["output"]["path"]).stat().st_size,
-            provider_usd=told["cost"]["usd"],
             functions=dict(sorted(_functions(handle))),
             stored_bytes=sum(path.stat().st_size for path in _objects(home / "s3")),
             table_bytes=len(json.dumps(list(map(list, (items.values() for items in tables.values()))))),
             log_bytes=sum(len(message.encode()) + _LOG_EVENT for _, message in _messages(handle)),
-            metrics=len({metric for _, message in _messages(handle) for metric in _metrics(message)}),
+            metrics=tuple(sorted({metric for _, message in _messages(handle) for metric in _metrics(message)})),
             **machines,
             **_s3(folder / "s3.jsonl"),
             **{unit: recorder.counted[unit] for unit in ("read_units", "write_units", "sqs_requests", "events")},
+            providers=dict(_providers(plan, _command("cost", copy / document.name, home), polls)),
         )
 
 
-def _produce(document: Path, home: Path) -> dict[str, Any]:
+def _command(name: str, document: Path, home: Path) -> dict[str, Any]:
+    """What a command of ours says of the document, in the end. Raises RuntimeError when it fails."""
     done = subprocess.run(
-        [sys.executable, "-m", "video_production.cli", "produce", document.name, "--json"],
+        [sys.executable, "-m", "video_production.cli", name, document.name, "--json"],
         cwd=document.parent,
         env={"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(CHECKOUT), "JIKI_VIDEO_HOME": str(home)},
         stdout=subprocess.PIPE,
         text=True,
         check=False,
     )
-    last: dict[str, Any] = json.loads(done.stdout.splitlines()[-1]) if done.stdout else {}
-    if done.returncode or last.get("status") != "completed":
-        raise RuntimeError(f"The lesson was not made, so there is nothing to measure: {last}")
-    return last
+    last = done.stdout.splitlines()[-1:] if name == "produce" else [done.stdout]  # one event a line, or one object
+    if done.returncode:
+        raise RuntimeError(f"'{name}' failed, so there is nothing to measure: {' '.join(last)}")
+    told: dict[str, Any] = json.loads(last[0])
+    return told
 
 
-def _machines(states: Any) -> dict[str, int]:
-    """Executions of both machines: state transitions, without those of waiting, and the rounds waited."""
-    found = Counter[str]()
+def _providers(
+    plan: Mapping[str, Any], spent: Mapping[str, Any], polls: Mapping[str, int]
+) -> Iterator[tuple[str, ProviderUse]]:
+    """What was bought of each provider: as planned, as the ledger has it. `polls` are the rounds waited by node."""
+    for name in dict.fromkeys(row["provider"] for row in spent["rows"]):
+        rows = [row for row in spent["rows"] if row["provider"] == name]
+        buys = [buy for node in plan["nodes"] for buy in node["buys"] if buy["provider"] == name]
+        waited = [polls[row["node"]] for row in rows if polls.get(row["node"])]
+        yield (
+            name,
+            ProviderUse(
+                requests=sum(row["requests"] for row in rows),
+                jobs=len(waited),
+                polls=sum(waited),
+                unit=rows[0]["unit"],
+                quantity=(sum(buy["quantity"] for buy in buys), sum(buy["quantity_high"] for buy in buys)),
+                usd=(sum(buy["usd"] for buy in buys), sum(buy["usd_high"] for buy in buys)),
+                settled=sum(row["paid_usd"] for row in rows),
+            ),
+        )
+
+
+def _machines(states: Any) -> tuple[dict[str, int], dict[str, int]]:
+    """Executions of both machines: state transitions, without those of waiting; and the rounds waited by node."""
+    found, waited = Counter[str](), Counter[str]()
     for name in (NAMES.pipeline_machine, NAMES.node_machine):
         for execution in states.list_executions(stateMachineArn=machine_arn(name))["executions"]:
-            events = _history(states, execution["executionArn"])
+            about, events = _history(states, execution["executionArn"])
             kinds = Counter(event["type"] for event in events)
             entered = Counter(
                 event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event
@@ -106,22 +135,21 @@ def _machines(states: Any) -> dict[str, int]:
             waiting = polls * POLL_TRANSITIONS + watches * WATCH_TRANSITIONS
             found["executions"] += 1
             found["transitions"] += sum(entered.values()) + retries + 1 - waiting  # the step to the end counts too
-            found["polls"] += polls
             found["watches"] += watches
-            found["jobs"] += polls > 0
             found["history_events"] += len(events)
-    return dict(found)
+            waited[about.get("node_id", "")] += polls
+    return dict(found), dict(waited)
 
 
-def _history(states: Any, execution: str) -> list[dict[str, Any]]:
-    """The events of an execution, once it has ended: the outcome is written before the last states are entered."""
+def _history(states: Any, execution: str) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """An execution's input, and its events once it has ended: the outcome is written before its last states."""
     until = time.monotonic() + _ENDS_WITHIN
-    while states.describe_execution(executionArn=execution)["status"] == "RUNNING":
+    while (described := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
         if time.monotonic() > until:
-            raise RuntimeError(f"{execution} goes on although the lesson is made.")
+            raise RuntimeError(f"{execution} goes on although the video is made.")
         time.sleep(0.1)
     events: list[dict[str, Any]] = states.get_execution_history(executionArn=execution)["events"]
-    return events
+    return json.loads(described["input"]), events
 
 
 def _functions(handle: CloudHandle) -> Iterator[tuple[str, FunctionUse]]:
@@ -155,7 +183,7 @@ def _messages(handle: CloudHandle) -> Iterator[tuple[str, str]]:
                 yield group["logGroupName"], event["message"]
 
 
-def _metrics(message: str) -> Iterator[tuple[str, ...]]:
+def _metrics(message: str) -> Iterator[str]:
     """The custom metrics in a log line: name and the values of its dimensions."""
     if '"CloudWatchMetrics"' not in message:
         return
@@ -163,7 +191,7 @@ def _metrics(message: str) -> Iterator[tuple[str, ...]]:
     for directive in line["_aws"]["CloudWatchMetrics"]:
         for dimensions in directive["Dimensions"]:
             for metric in directive["Metrics"]:
-                yield (metric["Name"], *(f"{name}={line[name]}" for name in dimensions))
+                yield " ".join((metric["Name"], *(f"{name}={line[name]}" for name in dimensions)))
 
 
 def _s3(log: Path) -> dict[str, int]:
@@ -181,3 +209,13 @@ def _objects(root: Path) -> Iterator[Path]:
     for bucket in root.iterdir():
         if not bucket.name.startswith("."):
             yield from (path for path in bucket.rglob("*") if path.is_file())
+
+
+def main(arguments: list[str]) -> int:
+    with tempfile.TemporaryDirectory(prefix="jiki-cost-") as folder:
+        print(json.dumps(measure(Path(arguments[0]).resolve(), Path(folder)).to_json()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""What one lesson used: counted, as data that is kept between runs."""
+"""What one document used when it was produced: counted, as data that is kept between runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["POLL_TRANSITIONS", "WATCH_TRANSITIONS", "FunctionUse", "Usage"]
+__all__ = ["POLL_TRANSITIONS", "WATCH_TRANSITIONS", "FunctionUse", "ProviderUse", "Usage"]
 
 POLL_TRANSITIONS, WATCH_TRANSITIONS = 5, 3
 """States of one round: Wait, Count, Submit again?, Check, Is it finished? · Watch, Schedule, Is it over?"""
@@ -24,28 +24,46 @@ class FunctionUse:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderUse:
+    """What one provider sold, by its price list: at least and at most by the plan, `settled` by the ledger.
+
+    Quantities in `unit`, prices in US dollars. `jobs` are the requests that were waited for, in `polls` rounds.
+    """
+
+    requests: int
+    jobs: int
+    polls: int
+    unit: str
+    quantity: tuple[float, float]
+    usd: tuple[float, float]
+    settled: float
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ProviderUse:
+        return cls(**{**data, "quantity": tuple(data["quantity"]), "usd": tuple(data["usd"])})
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
-    """One lesson on a laptop.
+    """One document produced on a laptop, from nothing.
 
     `transitions` are those of all executions without waiting: what rounds of the two waiting loops add is counted
-    apart (`polls` and `watches`), since a laptop waits less than AWS. `jobs` are voiceovers ordered as a job. Sizes in
-    bytes, `duration` of the finished video and `wall` of the whole run in seconds; `read_units` and `write_units` are
-    DynamoDB's, without what the command line reads to follow the run; `provider_usd` is what the providers take;
-    `metrics` are distinct custom metrics. `cores` of the laptop, all of which FFmpeg uses.
+    apart (`polls` of each provider and `watches`), since a laptop waits less than AWS. Sizes in bytes, `duration` of
+    the finished video and `wall` of the whole run in seconds; `read_units` and `write_units` are DynamoDB's, without
+    what the command line reads to follow the run; `metrics` are the distinct custom metrics. `cores` of the laptop,
+    all of which FFmpeg uses.
     """
 
     date: str
-    lesson: str
+    pipeline: str
     cores: int
     wall: float
     duration: float
     video_bytes: int
-    provider_usd: float
     executions: int
     transitions: int
-    polls: int
     watches: int
-    jobs: int
+    providers: Mapping[str, ProviderUse]
     functions: Mapping[str, FunctionUse]
     s3_puts: int
     s3_gets: int
@@ -57,7 +75,7 @@ class Usage:
     table_bytes: int
     log_bytes: int
     history_events: int
-    metrics: int
+    metrics: tuple[str, ...]
     sqs_requests: int
     events: int
 
@@ -67,4 +85,5 @@ class Usage:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Usage:
         functions = {role: FunctionUse(**use) for role, use in data["functions"].items()}
-        return cls(**{**data, "functions": functions})
+        providers = {name: ProviderUse.from_json(use) for name, use in data["providers"].items()}
+        return cls(**{**data, "functions": functions, "providers": providers, "metrics": tuple(data["metrics"])})

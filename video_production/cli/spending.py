@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from video_production.cli.workspace import Reader, Snapshot
-from video_production.errors import MediaError, VideoProductionError
+from video_production.errors import DocumentError, MediaError, Problem, RequestError, VideoProductionError
 from video_production.nodes.model import Node, NodeStatus, Output
 from video_production.providers.interface import GenerationProvider, GenerationRequest, InputContent, Price
 from video_production.providers.registry import provider_class
@@ -20,11 +20,11 @@ from video_production.storage import Storage, parse_s3_url
 from video_production.takes.model import Take, TakeState
 from video_production.takes.wanted import parts_of, roll_of, settings_of
 
-__all__ = ["Appraisal", "Appraiser", "Asked", "Purchase", "Range", "buying_nodes"]
+__all__ = ["SPEECH_RATES", "Appraisal", "Appraiser", "Asked", "Purchase", "Range", "buying_nodes"]
 
 Asked = Literal["run", "retry"]
 _GENERATES = "generate-"
-_SPEECH_RATES = (19.0, 11.0)
+SPEECH_RATES = (19.0, 11.0)
 """Characters per second of speech, fast and slow: what lies between is a voice that reads a script aloud."""
 _PACE_VARIES = 0.08
 """How far a voice that has spoken before strays from its own pace, as a fraction."""
@@ -105,6 +105,21 @@ class Appraiser:
     def __post_init__(self) -> None:
         self._provider = cache(self._make_provider)
 
+    def refuse_unclear(self, nodes: Iterable[Node], document: str) -> None:
+        """Raise DocumentError for every node whose provider could not be told what to make.
+
+        Neither the document nor the settings name something that is paid for, or the settings' choice can't do what the
+        document asks for.
+        """
+        problems = []
+        for node in buying_nodes(nodes):
+            try:
+                self._provider(str(node.provider)).effective_config(node.type, settings_of(node))
+            except RequestError as error:
+                problems.append(Problem(f"nodes.{node.id}.config", str(error)))
+        if problems:
+            raise DocumentError(document, problems)
+
     def bring(self, node: Node, take: Take) -> None:
         """Let `node` have what was bought before, so that what is made of it is known exactly."""
         if made := take.made:
@@ -120,10 +135,10 @@ class Appraiser:
         """
         name = str(node.provider)
         provider = self._provider(name)
+        config = provider.effective_config(node.type, settings_of(node))
         inputs = self._inputs(node)
         if inputs is None:
             return Appraisal(node.id, unknown="an input must be fetched first")
-        config = provider.effective_config(node.type, settings_of(node))
         low, high = (GenerationRequest(node.type, config, bound) for bound in inputs)
         if low != high or _unmade(low):
             return self._estimate(node, name, provider, low, high)
@@ -185,7 +200,7 @@ class Appraiser:
         """How long a text takes to say, in seconds, at least and at most."""
         pace = self._pace(node)
         speed = float(node.config.get("speed") or 1)
-        rates = (pace * (1 + _PACE_VARIES), pace * (1 - _PACE_VARIES)) if pace else [r * speed for r in _SPEECH_RATES]
+        rates = (pace * (1 + _PACE_VARIES), pace * (1 - _PACE_VARIES)) if pace else [r * speed for r in SPEECH_RATES]
         fast, slow = (max(_SHORTEST_SPEECH, _letters(text) / rate) for rate in rates)
         return fast, slow
 
