@@ -27,6 +27,7 @@ __all__ = ["TAKE", "TakeTable", "read_take"]
 
 _CURRENT = "{attempt} = :attempt"
 _UNANSWERED = (TakeState.SUBMITTING, TakeState.UNKNOWN)
+_SENT = (TakeState.SUBMITTING, TakeState.SUBMITTED)
 _OPEN = (*_UNANSWERED, TakeState.SUBMITTED)
 _KEPT_REFUSALS = 10
 _MOVES = 4
@@ -220,7 +221,7 @@ class TakeTable(TakeReader):
 
     def mark_unknown(self, take: Take, attempt_id: str, message: str) -> bool:
         """Row 7: nobody can tell whether the attempt was carried out; a person decides."""
-        return self._end(take, attempt_id, TakeState.UNKNOWN, {"message": message}, _OPEN, LedgerEvent.UNKNOWN)
+        return self._end(take, attempt_id, TakeState.UNKNOWN, {"message": message}, _SENT, LedgerEvent.UNKNOWN)
 
     def mark_failed(
         self, take: Take, attempt_id: str, *, code: str, message: str, charged: bool | None, cost: Price | None = None
@@ -321,6 +322,9 @@ class TakeTable(TakeReader):
             open_until_the_end = {"open": take.provider, "open_since": take.attempts[attempt_id].sent_at}
             ended = {}
         entries = {"state": state, "charged": charged, **ended, **changes}
+        # What was seen of one job says nothing of another one that a person has named meanwhile.
+        job = take.attempts[attempt_id].external_id
+        same_job = f" AND {{attempts.{attempt_id}.external_id}} = :job" if job else ""
         return Update(
             table=self.name,
             key=take_key(take.id),
@@ -331,8 +335,12 @@ class TakeTable(TakeReader):
                 **{f"attempts.{attempt_id}.{name}": value for name, value in entries.items() if value is not None},
             },
             remove=() if open_until_the_end else ("open", "open_since"),
-            condition=f"{_CURRENT} AND {{state}} IN ({', '.join(f':{state}' for state in allowed)})",
-            values={"attempt": attempt_id, **{str(state): state for state in allowed}},
+            condition=f"{_CURRENT} AND {{state}} IN ({', '.join(f':{state}' for state in allowed)}){same_job}",
+            values={
+                "attempt": attempt_id,
+                **{str(state): state for state in allowed},
+                **({"job": job} if job else {}),
+            },
         )
 
     def _commit(

@@ -27,6 +27,7 @@ from video_production.settings import ProviderSettings
 from video_production.tables import Update
 from video_production.takes.buying import Buyer
 from video_production.takes.model import TakeState
+from video_production.takes.requests import kept_attempt
 
 ACCEPTED = Submission("job-1")
 RUNNING = Progress("running", "generating")
@@ -343,6 +344,35 @@ def test_a_person_is_told_once_of_a_job_that_its_provider_does_not_know(stage: S
     stage.provider.progress = [ProviderJobFailed("No such job.", provider="obedient", http_status=404)]
     assert stage.buyer().follow(take_id).state == "unknown"
     assert told.count("MayHaveBeenPaid") == 1
+
+
+def test_two_who_find_at_once_that_a_job_is_gone_tell_a_person_once(stage: Stage) -> None:
+    take_id = submitted(stage)
+    told: list[str] = []
+    stage.takes.report = lambda name, *_, **__: told.append(name)
+    seen = stage.take()
+    assert stage.takes.mark_unknown(seen, seen.attempt, "Gone.")
+    assert stage.takes.mark_unknown(seen, seen.attempt, "Gone.")  # by the other one, who read the same before
+    assert told == ["MayHaveBeenPaid"]
+    assert stage.takes.totals("lesson", "live").unknown == pytest.approx(0.0024)
+    assert sorted(events(stage, take_id)) == ["reserved", "submitted", "unknown"]
+
+
+@pytest.mark.parametrize("seen", ["failed", "made", "gone"])
+def test_what_was_seen_of_one_job_does_not_end_another_that_a_person_named_meanwhile(stage: Stage, seen: str) -> None:
+    take_id = of_which_its_provider_knew_nothing(stage)
+    looked = stage.take()  # by a webhook's poller, which is slow
+    stage.takes.adopt(looked, "job-7", "ada", "found it")
+    if seen == "failed":
+        assert not stage.takes.mark_failed(looked, looked.attempt, code="x", message="No.", charged=False)
+    elif seen == "made":
+        attempt = kept_attempt(stage.storage, looked)
+        assert attempt is not None
+        assert not stage.takes.mark_made(looked, looked.attempt, made(attempt, "job-1"))
+    else:
+        assert not stage.takes.mark_unknown(looked, looked.attempt, "Gone.")
+    assert (state(stage, take_id), stage.take().current.external_id) == ("submitted", "job-7")
+    assert stage.takes.totals("lesson", "live").reserved == pytest.approx(0.0024)
 
 
 def test_a_provider_that_can_not_be_reached_ends_nothing(stage: Stage) -> None:
