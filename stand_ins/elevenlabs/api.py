@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -43,7 +43,9 @@ GARBAGE = b'{"id": "\xff\xfe<html>Bad gateway'
 SPEECH: TypeAdapter[Any] = TypeAdapter(SpeechRequest)
 CREATE_WEBHOOK: TypeAdapter[Any] = TypeAdapter(CreateWebhook)
 UPDATE_WEBHOOK: TypeAdapter[Any] = TypeAdapter(UpdateWebhook)
+JOBS = "/v1/flows/text-to-speech"
 WEBHOOKS = "/v1/workspace/webhooks"
+Handler = Callable[[Call], Reply]
 
 
 def _body_text(call: Call) -> str:
@@ -54,77 +56,53 @@ def _history_text(call: Call) -> str:
     return f"{call.request.path} {dict(call.request.query)}"
 
 
+def _history(
+    method: str, path: str, handler: Handler, query: Any = NoQuery, permission: str = "speech_history_read"
+) -> Route:
+    return Route(method, f"/v1/history{path}", "history", handler, query, text=_history_text, permission=permission)
+
+
+def _webhooks(method: str, path: str, handler: Handler, body: Any = None) -> Route:
+    return Route(method, WEBHOOKS + path, "webhooks", handler, NoQuery, body, permission="workspace_write")
+
+
 ROUTES = (
     Route(
         "POST",
         "/v1/text-to-speech/{voice_id}",
         "tts",
-        "text_to_speech",
         synchronous.convert,
         SpeechQuery,
         SPEECH,
         _body_text,
+        permission="text_to_speech",
     ),
     Route(
         "POST",
         "/v1/text-to-speech/{voice_id}/with-timestamps",
         "timed",
-        "text_to_speech",
         synchronous.convert_with_timestamps,
         SpeechQuery,
         SPEECH,
         _body_text,
+        permission="text_to_speech",
     ),
-    Route(
-        "POST", "/v1/flows/text-to-speech", "flows.submit", "flows", flows.submit, NoQuery, FLOWS_REQUEST, _body_text
-    ),
-    Route("GET", "/v1/flows/text-to-speech", "flows.list", "flows", flows.list_jobs, FlowsList),
-    Route("GET", "/v1/flows/text-to-speech/{id}", "flows.check", "flows", flows.check, NoQuery, text=flows.text_of_job),
-    Route("GET", STORAGE + "{name}", "download", "", flows.download, NoQuery, text=flows.text_of_download),
-    Route(
-        "GET",
-        "/v1/history",
-        "history",
-        "speech_history_read",
-        listings.list_history,
-        HistoryList,
-        text=_history_text,
-    ),
-    Route(
-        "GET",
-        "/v1/history/{id}",
-        "history",
-        "speech_history_read",
-        listings.get_item,
-        NoQuery,
-        text=_history_text,
-    ),
-    Route(
-        "GET",
-        "/v1/history/{id}/audio",
-        "history",
-        "speech_history_read",
-        listings.get_audio,
-        NoQuery,
-        text=_history_text,
-    ),
-    Route(
-        "DELETE",
-        "/v1/history/{id}",
-        "history",
-        "speech_history_write",
-        listings.delete_item,
-        NoQuery,
-        text=_history_text,
-    ),
-    Route("GET", WEBHOOKS, "webhooks", "workspace_read", webhooks.list_webhooks, ListWebhooks),
-    Route("POST", WEBHOOKS, "webhooks", "workspace_write", webhooks.create_webhook, NoQuery, CREATE_WEBHOOK),
-    Route("PATCH", WEBHOOKS + "/{id}", "webhooks", "workspace_write", webhooks.update_webhook, NoQuery, UPDATE_WEBHOOK),
-    Route("DELETE", WEBHOOKS + "/{id}", "webhooks", "workspace_write", webhooks.delete_webhook, NoQuery),
-    Route("GET", "/v1/user/subscription", "user", "user_read", listings.subscription, NoQuery),
-    Route("GET", "/v1/models", "models", "models_read", listings.list_models, NoQuery),
-    Route("GET", "/v2/voices", "voices", "voices_read", listings.list_voices, VoicesList),
-    Route("GET", "/v1/voices/{voice_id}", "voices", "voices_read", listings.get_voice, NoQuery),
+    Route("POST", JOBS, "flows.submit", flows.submit, NoQuery, FLOWS_REQUEST, _body_text, permission="flows"),
+    Route("GET", JOBS, "flows.list", flows.list_jobs, FlowsList, permission="flows"),
+    Route("GET", JOBS + "/{id}", "flows.check", flows.check, NoQuery, text=flows.text_of_job, permission="flows"),
+    Route("GET", STORAGE + "{name}", "download", flows.download, NoQuery, text=flows.text_of_download, open=True),
+    _history("GET", "", listings.list_history, HistoryList),
+    _history("GET", "/{id}", listings.get_item),
+    _history("GET", "/{id}/audio", listings.get_audio),
+    _history("DELETE", "/{id}", listings.delete_item, permission="speech_history_write"),
+    Route("GET", WEBHOOKS, "webhooks", webhooks.list_webhooks, ListWebhooks, permission="workspace_read"),
+    _webhooks("POST", "", webhooks.create_webhook, CREATE_WEBHOOK),
+    _webhooks("PATCH", "/{id}", webhooks.update_webhook, UPDATE_WEBHOOK),
+    _webhooks("DELETE", "/{id}", webhooks.delete_webhook),
+    Route("GET", "/v1/user/subscription", "user", listings.subscription, NoQuery, permission="user_read"),
+    Route("GET", "/v1/models", "models", listings.list_models, NoQuery, permission="models_read"),
+    Route("GET", "/v2/voices", "voices", listings.list_voices, VoicesList, permission="voices_read"),
+    Route("GET", "/v1/voices/{voice_id}", "voices", listings.get_voice, NoQuery, permission="voices_read"),
 )
 _PATTERNS = [(re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path)), route) for route in ROUTES]
 
@@ -153,9 +131,9 @@ def _answer(workspace: Workspace, request: Request, request_id: str) -> Reply:
             return _no_route(request)
         query = parse_query(route.query, request.query)
         body = parse_body(route.body, request.body) if route.body else None
-        call = Call(workspace, request, request_id, parameters, query, body)
+        call = Call(workspace, request, parameters, request_id, query, body)
         _check_key(workspace, request, route)
-        faults = workspace.faults.take(route.operation, route.text(call) if route.text else "")
+        faults = workspace.faults.take(route.operation, route.text_of(call))
         return obey(
             faults,
             lambda: route.handler(replace(call, faults=faults)),
@@ -182,7 +160,7 @@ def _no_route(request: Request) -> Reply:
 
 
 def _check_key(workspace: Workspace, request: Request, route: Route) -> None:
-    if not route.permission:
+    if route.open:
         return
     if route.operation == "models" and not {"xi-api-key", "authorization"} & set(request.headers):
         # The real service looks for the key's workspace before it looks at the key, on this path alone.

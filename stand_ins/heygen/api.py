@@ -60,9 +60,9 @@ ROUTES = (
     Route("POST", "/v3/assets/{id}/complete", "assets", assets.complete, body=_adapter(Complete)),
     Route("GET", "/v3/assets/{id}", "assets", assets.get_asset),
     Route("DELETE", "/v3/assets/{id}", "assets", assets.delete_asset),
-    Route("PUT", STORAGE + assets.UPLOADS + "{name}", "upload", assets.put, keyed=False),
-    Route("GET", STORAGE + "{name}.mp4", "download", videos.download, text=videos.text_of_download, keyed=False),
-    Route("GET", STORAGE + "{name}.srt", "captions", videos.download, text=videos.text_of_download, keyed=False),
+    Route("PUT", STORAGE + assets.UPLOADS + "{name}", "upload", assets.put, open=True),
+    Route("GET", STORAGE + "{name}.mp4", "download", videos.download, text=videos.text_of_download, open=True),
+    Route("GET", STORAGE + "{name}.srt", "captions", videos.download, text=videos.text_of_download, open=True),
     Route("GET", ENDPOINTS, "webhooks", webhooks.list_endpoints, Page),
     Route("POST", ENDPOINTS, "webhooks", webhooks.create_endpoint, body=_adapter(CreateEndpoint)),
     Route("PATCH", ENDPOINTS + "/{id}", "webhooks", webhooks.update_endpoint, body=_adapter(UpdateEndpoint)),
@@ -100,14 +100,14 @@ def application(workspace: Workspace) -> Application:
 
 def _answer(workspace: Workspace, request: Request, request_id: str) -> Reply:
     route, parameters = _find_route(request)
-    if route.keyed:
+    if not route.open:
         workspace.account.authenticate(request.headers)
     key = request.headers.get("idempotency-key") if route.operation == "videos.submit" else None
     with workspace.keys.held(key):
         query = parse_query(route.query, request.query) if route.query else None
         body = parse_body(route.body, request.body) if route.body else None
-        call = Call(workspace, request, request_id, parameters, query, body)
-        faults = workspace.faults.take(route.operation, route.text(call) if route.text else "")
+        call = Call(workspace, request, parameters, request_id, query, body)
+        faults = workspace.faults.take(route.operation, route.text_of(call))
         return obey(faults, lambda: route.handler(replace(call, faults=faults)), _refuse, GARBAGE)
 
 

@@ -65,18 +65,20 @@ def _routed_prompt(call: Call) -> str:
 _TASK = "/v1/tasks/{id}"
 _OF_TASK = generating.prompt_of_path
 ROUTES = (
-    Route("POST", "/v1/text_to_video", "submit", generating.text_to_video, TEXT_TO_VIDEO, _prompt),
-    Route("POST", "/v1/image_to_video", "submit", generating.image_to_video, IMAGE_TO_VIDEO, _prompt),
-    Route("POST", "/v1/generate/video", "submit", routers.generate, TypeAdapter(GenerateVideo), _routed_prompt),
+    Route("POST", "/v1/text_to_video", "submit", generating.text_to_video, body=TEXT_TO_VIDEO, text=_prompt),
+    Route("POST", "/v1/image_to_video", "submit", generating.image_to_video, body=IMAGE_TO_VIDEO, text=_prompt),
+    Route(
+        "POST", "/v1/generate/video", "submit", routers.generate, body=TypeAdapter(GenerateVideo), text=_routed_prompt
+    ),
     Route("GET", _TASK, "check", generating.check, text=_OF_TASK),
     Route("DELETE", _TASK, "cancel", generating.cancel, text=_OF_TASK),
     Route("GET", OUTPUTS + "{name}", "download", generating.download, text=_OF_TASK, open=True),
-    Route("POST", "/v1/uploads", "upload", uploads.create, TypeAdapter(CreateUpload)),
+    Route("POST", "/v1/uploads", "upload", uploads.create, body=TypeAdapter(CreateUpload)),
     Route("POST", UPLOADS + "{id}", "upload", uploads.receive, open=True),
     Route("GET", "/v1/organization", "organization", _organization),
-    Route("POST", "/v1/organization/usage", "organization", _usage, TypeAdapter(Usage)),
+    Route("POST", "/v1/organization/usage", "organization", _usage, body=TypeAdapter(Usage)),
     Route("GET", "/v1/routers", "routers", routers.list_all),
-    Route("POST", "/v1/routers", "routers", routers.create, TypeAdapter(CreateRouter)),
+    Route("POST", "/v1/routers", "routers", routers.create, body=TypeAdapter(CreateRouter)),
     Route("GET", "/v1/routers/{id}", "routers", routers.find),
     Route("GET", "/v1/routers/{id}/requests", "routers", routers.list_requests),
 )
@@ -113,8 +115,8 @@ def _answer(workspace: Workspace, request: Request, request_id: str) -> Reply:
             workspace.account.authenticate(request.headers.get("authorization"))
             _check_version(request)
         body = parse(route.body, request.body) if route.body else None
-        call = Call(workspace, request, request_id, parameters, body)
-        faults = workspace.faults.take(route.operation, route.text(call) if route.text else "")
+        call = Call(workspace, request, parameters, request_id, body=body)
+        faults = workspace.faults.take(route.operation, route.text_of(call))
         return obey(faults, lambda: route.handler(replace(call, faults=faults)), _refuse, GARBAGE)
     except ApiError as error:
         return error.reply()

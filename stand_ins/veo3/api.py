@@ -26,11 +26,11 @@ _MODEL = rf"{_PLACE}/publishers/google/models/(?P<model>[^/:]+)"
 _OBJECTS = r"/storage/v1/b/(?P<bucket>[^/]+)/o"
 ROUTES = (
     Route("POST", "/token", "token", lambda call: call.workspace.tokens.issue(call.request), open=True),
-    Route("POST", f"{_MODEL}:predictLongRunning", "submit", vertex.submit, vertex.prompt_of_submit),
-    Route("POST", f"{_MODEL}:fetchPredictOperation", "check", vertex.check, vertex.prompt_of_check),
+    Route("POST", f"{_MODEL}:predictLongRunning", "submit", vertex.submit, text=vertex.prompt_of_submit),
+    Route("POST", f"{_MODEL}:fetchPredictOperation", "check", vertex.check, text=vertex.prompt_of_check),
     Route("GET", r"/storage/v1/b/(?P<bucket>[^/]+)", "bucket", bucket.get_bucket),
-    Route("GET", _OBJECTS, "list", bucket.list_objects, bucket.text_of_list),
-    Route("GET", rf"{_OBJECTS}/(?P<object>[^/]+)", "object", bucket.get_object, bucket.text_of_object),
+    Route("GET", _OBJECTS, "list", bucket.list_objects, text=bucket.text_of_list),
+    Route("GET", rf"{_OBJECTS}/(?P<object>[^/]+)", "object", bucket.get_object, text=bucket.text_of_object),
 )
 _PATTERNS = [(re.compile(route.path), route) for route in ROUTES]
 
@@ -56,7 +56,9 @@ def _answer(workspace: Workspace, request: Request) -> Reply:
     if not route.open:
         workspace.tokens.require(request)
     media = route.operation == "object" and request.query.get("alt") == "media"
-    faults = workspace.faults.take("download" if media else route.operation, route.text(call))
+    faults = workspace.faults.take(
+        "download" if media else route.operation, route.text_of(call) if route.text else request.path
+    )
     return obey(faults, lambda: route.handler(replace(call, faults=faults)), _refuse, GARBAGE)
 
 
