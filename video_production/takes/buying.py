@@ -161,7 +161,7 @@ class Buyer:
         takes = self.completer.takes_of(wanted)
         part = wanted.next_part(takes)
         take = takes[part.number - 1 if part else -1]
-        if take and not wanted.shown:
+        if take and not wanted.shows(part, take):
             self._show(wanted, part or wanted.parts[-1], take)  # another node was faster: this one shares its purchase
         if part is None:
             return self._complete(wanted)

@@ -31,6 +31,7 @@ def wanted_by_others(takes: TakeTable, nodes: NodeTable, take: Take) -> bool:
         pipeline, node = nodes.pipeline(pipeline_id), nodes.node(pipeline_id, node_id)
         if pipeline is None or pipeline.desired == Desired.CANCELLED or node is None:
             continue
-        if node.status == NodeStatus.IN_PROGRESS and take.id in node.metadata.get("takes", ()):
+        # One that shows nothing yet has left its record a moment ago, or finds out what it wants now in a moment.
+        if node.status == NodeStatus.IN_PROGRESS and take.id in node.metadata.get("takes", (take.id,)):
             return True
     return False

@@ -67,6 +67,13 @@ class Wanted:
         """Whether the node says already what it consists of."""
         return list(self.node.metadata.get("takes", ())) == self.take_ids
 
+    def shows(self, part: Part | None, take: Take) -> bool:
+        """Whether the node says already that it is at this part and follows this attempt; None: all are made."""
+        shown = self.node.metadata
+        if part is None or not self.shown:
+            return self.shown
+        return shown.get("attempt") == take.current.number and shown.get("part", 1) == part.number
+
     def attempt(self, part: Part, attempt: TakeAttempt) -> Attempt:
         """An attempt as its provider needs it."""
         return attempt_of(part.take_id, attempt, part.request, self.pipeline.bucket)

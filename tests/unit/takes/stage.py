@@ -35,7 +35,7 @@ class ObedientProvider(OneRequest):
 
     answers: list[Any] = field(default_factory=list)
     progress: list[Any] = field(default_factory=list)
-    found: Submission | Made | Unknown = field(default_factory=lambda: Unknown("the list is empty"))
+    found: Submission | Made | Unknown | BaseException = field(default_factory=lambda: Unknown("the list is empty"))
     cancels: bool = False
     sent: list[Attempt] = field(default_factory=list)
     asked_for: list[str] = field(default_factory=list)
@@ -75,6 +75,8 @@ class ObedientProvider(OneRequest):
 
     def find(self, attempt: Attempt, bound: Container[str]) -> Submission | Made | Unknown:
         self.bound = bound
+        if isinstance(self.found, BaseException):
+            raise self.found
         return self.found
 
     def cancel(self, external_id: str) -> bool:

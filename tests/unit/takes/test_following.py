@@ -28,6 +28,7 @@ from video_production.tables import Update
 from video_production.takes.buying import Buyer
 from video_production.takes.model import TakeState
 from video_production.takes.requests import kept_attempt
+from video_production.takes.sharing import share
 
 ACCEPTED = Submission("job-1")
 RUNNING = Progress("running", "generating")
@@ -194,6 +195,34 @@ def test_a_pipeline_does_not_stop_its_job_while_another_one_waits_for_it(stage: 
         assert not stage.buyer().follow(stage.take().id).over
     assert stage.buyer().check(claim).status == "completed"
     assert len(stage.provider.sent) == 1
+
+
+def test_whoever_goes_on_with_the_next_attempt_of_another_keeps_its_job_alive(stage: Stage) -> None:
+    """Both wait for one request, which turns out never to have been sent; the other one is faster to send it again."""
+    lost(stage)
+    another = publish_again(stage, "another")
+    assert stage.buyer().submit(another).status == "waiting"
+    stage.now += LIFE + 61
+    stage.provider.found = ProviderRefused("Never sent.", provider="obedient", code="not_sent", retry_after=0.0)
+    assert stage.buyer().check(stage.claim_of_voice()).status == "waiting"
+    stage.provider.answers = [ACCEPTED]
+    assert stage.buyer().submit(another).status == "waiting"
+    assert stage.take().current.pipeline_id == "another"
+    stage.provider.progress = [RUNNING, RUNNING, READY]
+    assert stage.buyer().check(stage.claim_of_voice()).status == "waiting"
+    stage.nodes.set_desired("another", Desired.CANCELLED)
+    stage.provider.cancels = True
+    assert stage.buyer().check(another).status == "waiting"
+    assert stage.buyer().check(stage.claim_of_voice()).status == "completed"
+
+
+def test_one_that_has_just_written_down_that_it_follows_keeps_the_job_alive(stage: Stage) -> None:
+    submitted(stage)
+    share(stage.takes, stage.take(), publish_again(stage, "another"))  # its next write says so on the node
+    stage.nodes.set_desired("lesson", Desired.CANCELLED)
+    stage.provider.cancels = True
+    stage.provider.progress = [RUNNING]
+    assert stage.buyer().check(stage.claim_of_voice()).status == "waiting"
 
 
 def test_the_last_one_that_is_cancelled_has_the_job_stopped(stage: Stage) -> None:

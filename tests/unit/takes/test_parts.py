@@ -12,6 +12,7 @@ import pytest
 from tests.unit.conftest import TableNames
 from tests.unit.graphs import pipeline, text_output, write
 from tests.unit.takes.stage import ObedientProvider, Stage, made, voice
+from tests.unit.takes.test_following import publish_again
 from video_production.errors import (
     BudgetExceeded,
     Cancelled,
@@ -273,6 +274,25 @@ def test_a_hint_that_makes_a_part_lets_the_nodes_own_execution_buy_the_next(stag
     assert stage.buyer().follow(first.id).made
     assert (stage.voice().status, len(stage.provider.sent)) == (NodeStatus.IN_PROGRESS, 1)
     assert stage.buyer().check(claim) == Step("resubmit", 1, 180)
+
+
+def test_a_node_that_goes_on_with_a_part_of_another_keeps_that_job_alive(stage: Stage) -> None:
+    """The node bought its first part itself; a webhook makes that, so the node meets the second one while it waits."""
+    mine = under_way(stage, 0)
+    stage.storage.put_bytes(b"two", stage.bucket, "two.txt", "text/plain")
+    stage.assets["script"] = text_output("two", stage.bucket, "two.txt")
+    another = publish_again(stage, "another")
+    accepts(stage, "job-two")
+    assert stage.buyer().submit(another).status == "waiting"
+    stage.provider.progress = [READY, RUNNING, RUNNING]
+    first = takes(stage)[0]
+    assert first
+    assert stage.buyer().follow(first.id).made
+    assert stage.buyer().check(mine).status == "waiting"
+    stage.nodes.set_desired("another", Desired.CANCELLED)
+    stage.provider.cancels = True
+    assert stage.buyer().check(another).status == "waiting"
+    assert len(stage.provider.sent) == 2
 
 
 def test_a_hint_that_makes_the_last_part_completes_the_node(stage: Stage) -> None:
