@@ -10,6 +10,9 @@
     StartExecution                 one at a time: the check for a duplicate name and the start must not interleave
     TransactWriteItems             takes back what it changed; moto copies whole tables for that, once for each action
     models                         nobody keeps a list of every instance that ever was: it grew by gigabytes
+    answers with items             an attribute is asked for the type that it has, not for all ten by all their names
+    state machines                 their text is parsed once, not at each start of an execution; so are their paths
+    the interpreter's threads      are forgotten when they end
     moto.batch                     not loaded: one exception class of it costs a second of start-up
 
 moto is private inside; pyproject.toml pins it exactly.
@@ -20,6 +23,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import copy
+import functools
 import json
 import os
 import sys
@@ -27,6 +31,7 @@ import threading
 import time
 import types
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -86,15 +91,20 @@ def installed(hooks: Hooks) -> Iterator[None]:
         _serialise_start_execution(undo)
         _copy_no_tables(undo)
         _forget_instances(undo)
+        _serialise_items_directly(undo)
+        _parse_machines_once(undo)
+        _forget_threads(undo)
         yield
 
 
 def _replace(owner: Any, name: str, replacement: Any, undo: contextlib.ExitStack) -> Any:
     """Set an attribute until `undo` is unwound; returns what it was."""
     original = getattr(owner, name)
-    own = name in vars(owner)
+    if name in vars(owner):
+        undo.callback(setattr, owner, name, vars(owner)[name])  # as it stands there: a static method stays one
+    else:
+        undo.callback(delattr, owner, name)
     setattr(owner, name, replacement)
-    undo.callback(setattr, owner, name, original) if own else undo.callback(delattr, owner, name)
     return original
 
 
@@ -281,3 +291,47 @@ def _forget_instances(undo: contextlib.ExitStack) -> None:
         return object.__new__(cls)
 
     _replace(BaseModel, "__new__", staticmethod(make), undo)
+
+
+def _serialise_items_directly(undo: contextlib.ExitStack) -> None:
+    from moto.core.serialize import BaseJSONSerializer
+
+    def structure(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        if shape.name == "AttributeValue" and type(value) is dict and len(value) == 1:
+            [(kind, content)] = value.items()
+            if kind in shape.members:
+                serialized[key] = {}
+                serializer._serialize(serialized[key], content, shape.members[kind], kind)
+                return
+        serialise(serializer, serialized, value, shape, key)
+
+    serialise = _replace(BaseJSONSerializer, "_serialize_type_structure", structure, undo)
+
+
+def _parse_machines_once(undo: contextlib.ExitStack) -> None:
+    """What is kept is the syntax tree, which is only read; each execution still has components of its own."""
+    from moto.stepfunctions.parser.asl.component.common.path import result_path
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+    from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
+    from moto.stepfunctions.parser.asl.utils import json_path
+
+    @functools.lru_cache(maxsize=16)
+    def tree_of(definition: str) -> Any:
+        return parse(definition)[1]
+
+    def parse_known(definition: str) -> tuple[Any, Any]:
+        tree = tree_of(definition)
+        return Preprocessor().visit(tree), tree
+
+    parse = _replace(AmazonStateLanguageParser, "parse", staticmethod(parse_known), undo)
+    for module in (json_path, result_path):
+        _replace(module, "parse", functools.lru_cache(maxsize=512)(module.parse), undo)
+
+
+def _forget_threads(undo: contextlib.ExitStack) -> None:
+    from moto.stepfunctions.parser.asl.component.program import program
+    from moto.stepfunctions.parser.asl.component.state.exec import execute_state
+    from moto.stepfunctions.parser.backend import execution_worker
+
+    for module in (execution_worker, program, execute_state):
+        _replace(module, "TMP_THREADS", deque(maxlen=0), undo)

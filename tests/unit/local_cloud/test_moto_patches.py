@@ -108,3 +108,35 @@ def test_transactions_copy_tables_where_we_replace_that() -> None:
     source = inspect.getsource(models)
     assert source.count("copy.") == source.count("copy.deepcopy(") == 2  # the other one copies an item
     assert "cls.instances_tracked.append(instance)" in inspect.getsource(BaseModel.__new__)
+
+
+def test_items_are_serialised_by_the_method_that_we_replace() -> None:
+    from moto.core import serialize
+
+    dynamodb = serialize.get_serializer_class("dynamodb", "json")
+    names = ["self", "serialized", "value", "shape", "key"]
+    assert parameters(dynamodb._serialize_type_structure) == parameters(dynamodb._serialize) == names
+    assert dynamodb._serialize_type_structure is serialize.BaseJSONSerializer._serialize_type_structure
+
+
+def test_machines_and_paths_are_parsed_through_the_names_that_we_replace() -> None:
+    from moto.stepfunctions.parser.asl.component.common.path import result_path
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+    from moto.stepfunctions.parser.asl.utils import json_path
+    from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+
+    assert "AmazonStateLanguageParser.parse(" in inspect.getsource(ExecutionWorker._get_evaluation_entrypoint)
+    source = inspect.getsource(AmazonStateLanguageParser.parse)
+    assert "program = preprocessor.visit(tree)\n\n        return program, tree" in source
+    assert "= parse(path)" in inspect.getsource(json_path.extract_json)
+    assert "= parse(self.result_path_src)" in inspect.getsource(result_path.ResultPath)
+
+
+def test_the_interpreter_only_adds_to_its_list_of_threads() -> None:
+    from moto.stepfunctions.parser.asl.component.program import program
+    from moto.stepfunctions.parser.asl.component.state.exec import execute_state
+    from moto.stepfunctions.parser.backend import execution_worker
+
+    for module in (execution_worker, program, execute_state):
+        source = inspect.getsource(module)
+        assert source.count("TMP_THREADS") == source.count("TMP_THREADS.append(") + 1 == 2

@@ -1,0 +1,137 @@
+"""What the local cloud spares moto: the same answers and the same executions, for a fraction of the work."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_cloud import moto_patches
+
+WORKFLOWS = Path(__file__).resolve().parents[3] / "workflows"
+
+
+@pytest.fixture
+def undo() -> Iterator[contextlib.ExitStack]:
+    moto_patches.prepare(1)
+    with contextlib.ExitStack() as stack:
+        yield stack
+
+
+ATTRIBUTES: dict[str, Any] = {
+    "text": {"S": "élan"},
+    "empty": {"S": ""},
+    "number": {"N": "-1.50"},
+    "yes": {"BOOL": True},
+    "no": {"BOOL": False},
+    "nothing": {"NULL": True},
+    "bytes": {"B": b"\x00\xff"},
+    "words": {"SS": ["a", "b"]},
+    "numbers": {"NS": ["1", "2"]},
+    "many bytes": {"BS": [b"\x00", b"\xff"]},
+    "empty list": {"L": []},
+    "empty map": {"M": {}},
+    "S": {"M": {"S": {"S": "S"}, "L": {"L": [{"N": "1"}, {"L": [{"M": {"B": {"B": b"x"}}}]}]}}},
+}
+
+
+def answers(operation: str, result: dict[str, Any]) -> dict[str, Any]:
+    from moto.core.serialize import XFormedAttributePicker, get_serializer_class
+    from moto.core.utils import get_service_model
+
+    model = get_service_model("dynamodb").operation_model(operation)
+    serializer = get_serializer_class("dynamodb", "json")(operation_model=model, value_picker=XFormedAttributePicker())
+    return dict(serializer.serialize(result))
+
+
+@pytest.mark.parametrize(
+    ("operation", "result"),
+    [
+        ("GetItem", {"Item": ATTRIBUTES}),
+        ("GetItem", {"Item": {}}),
+        ("GetItem", {}),
+        ("Query", {"Items": [ATTRIBUTES, {}], "Count": 2, "LastEvaluatedKey": {"id": {"S": "a"}}}),
+        ("BatchGetItem", {"Responses": {"one": [ATTRIBUTES], "two": []}, "UnprocessedKeys": {}}),
+        ("UpdateItem", {"Attributes": ATTRIBUTES}),
+        ("GetItem", {"Item": {"odd": {}, "two": {"S": "a", "N": "1"}, "unknown": {"X": "a"}}}),
+    ],
+)
+def test_items_are_answered_as_moto_answers_them(
+    undo: contextlib.ExitStack, operation: str, result: dict[str, Any]
+) -> None:
+    before = answers(operation, result)
+    moto_patches._serialise_items_directly(undo)
+    assert answers(operation, result) == before
+    assert json.loads(before["body"]) is not None
+
+
+def test_each_execution_has_its_own_components_of_a_machine_that_was_parsed_once(undo: contextlib.ExitStack) -> None:
+    from moto.stepfunctions.parser.asl.antlr.runtime.ASLParser import ASLParser
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+
+    definition = (WORKFLOWS / "node.asl.json").read_text()
+    parsed = 0
+
+    def counted(parser: Any) -> Any:
+        nonlocal parsed
+        parsed += 1
+        return state_machine(parser)
+
+    state_machine = moto_patches._replace(ASLParser, "state_machine", counted, undo)
+    moto_patches._parse_machines_once(undo)
+    programs = [AmazonStateLanguageParser.parse(definition)[0] for _ in range(3)]
+    assert parsed == 1
+    states = [program.states.states for program in programs]
+    assert all(each.keys() == json.loads(definition)["States"].keys() for each in states)
+    for name in states[0]:
+        assert len({id(each[name]) for each in states}) == len(states)
+
+
+def test_a_machine_that_cannot_be_parsed_is_refused_every_time(undo: contextlib.ExitStack) -> None:
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser, ASLParserException
+
+    moto_patches._parse_machines_once(undo)
+    for _ in range(2):
+        with pytest.raises(ASLParserException):
+            AmazonStateLanguageParser.parse('{"StartAt": 1}')
+
+
+def test_a_path_finds_what_is_in_the_data_of_each_execution(undo: contextlib.ExitStack) -> None:
+    from moto.stepfunctions.parser.asl.utils import json_path
+
+    moto_patches._parse_machines_once(undo)
+    for number in range(3):
+        assert json_path.extract_json("$.a.b", {"a": {"b": number}}) == number
+        with pytest.raises(json_path.NoSuchJsonPathError):
+            json_path.extract_json("$.a.b", {"a": {"c": number}})
+
+
+def test_moto_is_as_it_was_when_our_changes_are_taken_back() -> None:
+    from moto.core.responses import BaseResponse
+
+    class Owner:
+        given = "theirs"
+
+        @staticmethod
+        def fixed(word: str) -> str:
+            return word
+
+    with contextlib.ExitStack() as undo:
+        moto_patches._replace(Owner, "fixed", staticmethod(str.upper), undo)
+        moto_patches._replace(Owner, "given", "ours", undo)
+        assert (Owner().fixed("a"), Owner.given) == ("A", "ours")
+    assert (Owner().fixed("a"), Owner.given) == ("a", "theirs")
+    assert isinstance(vars(BaseResponse)["_enrich_response"], staticmethod)
+
+
+def test_threads_of_executions_that_ended_are_forgotten(undo: contextlib.ExitStack) -> None:
+    from moto.stepfunctions.parser.backend import execution_worker
+
+    moto_patches._forget_threads(undo)
+    execution_worker.TMP_THREADS.append(threading.Thread())
+    assert not execution_worker.TMP_THREADS
