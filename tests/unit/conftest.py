@@ -57,6 +57,10 @@ class TableNames:
 
 @pytest.fixture
 def tables(dynamodb: Any) -> TableNames:
+    return fresh_tables(dynamodb)
+
+
+def fresh_tables(dynamodb: Any) -> TableNames:
     """Both tables, empty, with names of their own."""
     suffix = uuid.uuid4().hex[:8]
     names = TableNames(f"nodes-{suffix}", f"takes-{suffix}")
