@@ -38,13 +38,18 @@ DRAFTS = {
     "INDEXING_LAG_SECONDS": "1",
 }
 """Settings of every provider that is a stand-in."""
-DRAFT_OPTIONS = {
-    "project": "drafts",
-    "location": "us-central1",
-    "bucket": "drafts",
-    "model": "veo-3.1-generate-001",
+DRAFT_OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "heygen": {"engine": "avatar_iv"},
+    "veo3": {
+        "project": "drafts",
+        "location": "us-central1",
+        "bucket": "drafts",
+        "model": "veo-3.1-generate-001",
+    },
+    "runway": {"model": "gen4.5"},
 }
-"""What a stand-in is told where its provider has settings of its own."""
+"""What a draft is made with where its provider has settings of its own and the document says nothing. A draft costs
+nothing; whoever turns to the real provider names these things."""
 CONCURRENCY = 4
 
 
@@ -149,7 +154,7 @@ def _provider(endpoints: Endpoints, facts: ProviderFacts, *, live: bool, webhook
         given["MODE"] = "live"
     else:
         given |= {**DRAFTS, "BASE_URL": endpoints.stand_ins.get(facts.name, "")}
-        given |= {option.upper(): DRAFT_OPTIONS[option] for option in facts.options if option in DRAFT_OPTIONS}
+        given |= {option.upper(): value for option, value in DRAFT_OPTIONS.get(facts.name, {}).items()}
         if facts.webhooks:
             given["WEBHOOKS"] = "on" if webhooks else "off"
     return {f"{facts.name.upper()}_{key}": value for key, value in given.items()}

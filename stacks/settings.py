@@ -19,6 +19,7 @@ from botocore.loaders import create_loader
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from video_production.pipelines import provider_limits
 from video_production.settings import (
     ENVIRONMENTS,
     POLL_LIMIT,
@@ -219,6 +220,7 @@ class ProviderOptions(_Section):
         default="", pattern=r"^($|[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$)", description="a bucket of Google Cloud Storage"
     )
     model: str = Field(default="", pattern=r"^[a-z0-9._-]{0,64}$", description="the name of a model")
+    engine: str = Field(default="", pattern=r"^[a-z0-9._-]{0,64}$", description="the name of an engine")
 
     @model_validator(mode="after")
     def _address_fits_the_mode(self) -> Self:
@@ -258,6 +260,10 @@ class ProviderOptions(_Section):
         for option in _OPTIONS:
             if getattr(self, option) and option not in facts.options:
                 return f"{facts.name}.{option} is no setting of {facts.title}"
+        for option, known in provider_limits.SETTINGS.get(facts.name, {}).items():
+            named = getattr(self, option)
+            if named and named not in known:
+                return f"{facts.name}.{option}: {facts.title} has no '{named}'; there are {_listed(known)}"
         if self.webhooks and not facts.webhooks:
             return f"{facts.name}.webhooks is true, but {facts.title} sends none"
         whole = self.of(facts, names)

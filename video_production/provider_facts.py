@@ -81,6 +81,7 @@ _FACTS = (
         longest_poll=120,
         indexing_lag=10,
         disk=4096,
+        options=("engine",),
     ),
     ProviderFacts(
         "veo3",
@@ -112,6 +113,7 @@ _FACTS = (
         fastest_poll=5,
         indexing_lag=10,
         disk=2048,
+        options=("model",),
     ),
 )
 PROVIDER_FACTS = {facts.name: facts for facts in _FACTS}

@@ -108,6 +108,7 @@ SUBJECTS = (
         _tone(),
         {"avatarId": "Anna_public_3"},
         seconds=0.4,
+        options={"engine": "avatar_iv"},
     ),
     Subject(
         "veo3",
@@ -128,7 +129,7 @@ SUBJECTS = (
         b"A paper boat",
         {"duration": 2},
         # The module keeps that many real seconds between its looks at a task.
-        options={"poll_interval_seconds": "0.05"},
+        options={"model": "gen4.5", "poll_interval_seconds": "0.05"},
     ),
 )
 

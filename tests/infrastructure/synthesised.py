@@ -31,6 +31,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
             "providers": {
                 "elevenlabs": {"poll_interval_seconds": 20, "poll_longest_seconds": 45, "deadline_seconds": 300},
                 "veo3": {"project": "lessons-1", "bucket": "films-of-lessons", "model": "veo-3.1-generate-001"},
+                "heygen": {"engine": "avatar_v"},
                 "runway": {"max_jobs": 7},
             },
             "monthly_budget_usd": 250,

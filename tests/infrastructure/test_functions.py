@@ -157,6 +157,8 @@ def test_the_settings_reach_the_functions(everything: Template) -> None:
     settings = FunctionSettings.from_environment(variables)
     google = {"project": "lessons-1", "location": "us-central1", "bucket": "films-of-lessons"}
     assert settings.provider("veo3").options == {**google, "model": "veo-3.1-generate-001"}
+    variables = {name: text(value) for name, value in everything.variables("heygen_submitter").items()}
+    assert FunctionSettings.from_environment(variables).provider("heygen").options == {"engine": "avatar_v"}
     assert settings.monthly_budget_usd == 250
     assert json.loads(settings.prices) == {"providers": {"heygen": {"models": {"avatar_iv": 0.05}}}}
     merger = everything.function("merger")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from stacks.settings import SettingsError, read_settings
+from video_production.pipelines.provider_limits import SETTINGS
 from video_production.settings import ENVIRONMENTS, PROVIDER_FACTS, ProviderFacts
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -83,7 +85,27 @@ def test_cdk_json_says_what_is_usual_at_each_provider(
 def test_a_provider_that_is_not_mentioned_is_used_as_usual(environments: Mapping[str, Any]) -> None:
     development = {**environments["development"], "providers": {}}
     settings = read_settings({"development": development})
-    assert settings.provider("runway") == read_settings(environments).provider("runway")
+    usual = read_settings(environments).provider("runway")
+    assert settings.provider("runway") == replace(usual, options={"model": ""}), "what is paid for is never assumed"
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_cdk_json_names_what_documents_may_leave_out(environments: Mapping[str, Any], environment: str) -> None:
+    settings = read_settings(environments, environment)
+    assert settings.provider("heygen").options == {"engine": "avatar_iv"}
+    assert settings.provider("runway").options == {"model": "gen4.5"}
+
+
+@pytest.mark.parametrize(
+    ("provider", "option", "name"),
+    [(provider, *named) for provider, options in SETTINGS.items() for named in options.items()],
+)
+def test_everything_that_documents_may_name_may_be_set(
+    environments: Mapping[str, Any], provider: str, option: str, name: tuple[str, ...]
+) -> None:
+    for each in name:
+        overrides = {"providers": {provider: {option: each}}}
+        assert read_settings(environments, "staging", overrides).provider(provider).options[option] == each
 
 
 def test_an_unknown_environment_is_one_sentence(environments: Mapping[str, Any]) -> None:
@@ -191,8 +213,8 @@ def test_overrides_that_are_no_object_are_one_sentence(environments: Mapping[str
         ),
         (
             {"providers": {"heygen": {"poll_growth": 0}}},
-            "providers.heygen.poll_limit is 400, but a job is looked at 720 times until its deadline; raise it, or let "
-            "the waits grow.",
+            "providers.heygen.poll_limit is 400, but a job is looked at 1440 times until its deadline; raise it, or "
+            "let the waits grow.",
         ),
         (
             {"providers": {"heygen": {"max_jobs": 0}}},
@@ -203,6 +225,22 @@ def test_overrides_that_are_no_object_are_one_sentence(environments: Mapping[str
             "providers.veo3.webhooks is true, but veo3 (Veo 3.1) sends",
         ),
         ({"providers": {"heygen": {"project": "lessons"}}}, "providers.heygen.project is no setting of HeyGen."),
+        (
+            {"providers": {"runway": {"model": "gen5"}}},
+            "providers.runway.model: Runway has no 'gen5'; there are gen4.5, veo3.1 and veo3.1_fast.",
+        ),
+        (
+            {"providers": {"veo3": {"model": "veo-2"}}},
+            "providers.veo3.model: veo3 (Veo 3.1) has no 'veo-2'; there are veo-3.1-generate-001, veo-3.1-fast-",
+        ),
+        (
+            {"providers": {"heygen": {"engine": "avatar_9"}}},
+            "providers.heygen.engine: HeyGen has no 'avatar_9'; there are avatar_iii, avatar_iv and avatar_v.",
+        ),
+        (
+            {"providers": {"heygen": {"engine": "Avatar IV"}}},
+            'providers.heygen.engine is "Avatar IV"; it must be the name of an engine.',
+        ),
         (
             {"providers": {"veo3": {"bucket": "gs://films"}}},
             'providers.veo3.bucket is "gs://films"; it must be a',

@@ -11,7 +11,7 @@ from video_production.providers.prices import PriceList
 __all__ = ["offers"]
 
 _MINUTE, _CLIP = 60, 8
-"""Seconds: a minute where somebody speaks, else a length that Veo and Runway both make."""
+"""Seconds: a minute where somebody speaks, else a length that every maker of animations makes."""
 
 
 def offers(prices: PriceList) -> Iterator[tuple[str, str, str, tuple[float, float]]]:

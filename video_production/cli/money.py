@@ -49,7 +49,8 @@ def plan(
     loaded = load_valid_document(document)
     here = site(environment, live, need_keys=False)
     wanted = wanted_pipeline(loaded, here, budget)
-    made = make_plan(here, here.snapshot(), wanted, resolve(loaded, document.parent), fresh=fresh)
+    nodes = resolve(loaded, document.parent)
+    made = make_plan(here, here.snapshot(), wanted, nodes, fresh=fresh, document=str(document))
     if as_json:
         click.echo(json.dumps(plan_object(made), ensure_ascii=False, indent=2))
         return

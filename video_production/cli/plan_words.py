@@ -112,12 +112,15 @@ def plan_event(plan: Plan) -> dict[str, Any]:
     }
 
 
-def plan_of_retry(here: Site, found: Snapshot, nodes: Mapping[str, Node], node_id: str) -> dict[str, Any]:
-    """The same of making one failed node again, by name, and what waits for it."""
+def plan_of_retry(
+    here: Site, found: Snapshot, nodes: Mapping[str, Node], node_id: str, document: str
+) -> dict[str, Any]:
+    """The same of making one failed node again, by name, and what waits for it. Raises DocumentError as a plan does."""
     settings = cache(here.settings)
     appraiser = Appraiser(dict(nodes), found, here.reader(), settings)
     asked = [node for node in nodes.values() if node.id == node_id]
     waiting_too = [node for node in nodes.values() if node.type != "asset" and node.status == NodeStatus.PENDING]
+    appraiser.refuse_unclear([*asked, *waiting_too], document)
     buys, unknown, modes, prices = [], [], set(), PriceList.read()
     for node in buying_nodes([*asked, *waiting_too]):
         own = settings(str(node.provider))

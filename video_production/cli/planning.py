@@ -88,8 +88,19 @@ class Plan:
         return sum(low for low, _ in sums), sum(high for _, high in sums)
 
 
-def make_plan(here: Site, before: Snapshot, wanted: Pipeline, nodes: Sequence[Node], *, fresh: bool = False) -> Plan:
-    """Plan what producing `nodes` (structure, in topological order) as `wanted` would do. Writes and asks nothing."""
+def make_plan(
+    here: Site,
+    before: Snapshot,
+    wanted: Pipeline,
+    nodes: Sequence[Node],
+    *,
+    fresh: bool = False,
+    document: str = "",
+) -> Plan:
+    """Plan what producing `nodes` (structure, in topological order) as `wanted` would do. Writes and asks nothing.
+
+    Raises DocumentError, naming `document`, for nodes that are to be made and whose provider could not be told what.
+    """
     settings = cache(here.settings)
     known_pipeline, known = before.load(wanted.id)
     also = upgrades(nodes, known, before, settings)
@@ -98,6 +109,7 @@ def make_plan(here: Site, before: Snapshot, wanted: Pipeline, nodes: Sequence[No
     reader = here.reader()
     inputs = {node.id: replace(node, output=known[node.id].output) if node.id in kept else node for node in nodes}
     appraiser = Appraiser(inputs, before, reader, settings, spoken=known)
+    appraiser.refuse_unclear([node for node in nodes if node.id not in kept], document or wanted.id)
     planner = _Planner(publication, known, kept, appraiser, reader)
     steps = tuple(planner.step(node) for node in nodes)
     modes = {step.mode for step in steps if step.mode and step.action != "reuse"}
@@ -325,8 +337,8 @@ def _hash(
         place.to_dict(),
         prices.digest,
         {
-            name: [own.provider(name).mode, own.provider(name).account, own.provider(name).base_url]
-            for name, own in settings.items()
+            name: [own.mode, own.account, own.base_url, dict(own.options)]
+            for name, own in ((name, settings[name].provider(name)) for name in settings)
         },
     ]
     return "-".join(_digest(part) for part in (document, made, terms))

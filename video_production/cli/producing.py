@@ -14,7 +14,7 @@ from video_production.cli.events import Event, finished, node_moved, published, 
 from video_production.cli.live import refuse_placeholders
 from video_production.cli.plan_words import plan_event, plan_of_retry
 from video_production.cli.planning import make_plan, moved_since, upgrades
-from video_production.cli.spending import buying_nodes
+from video_production.cli.spending import Appraiser, buying_nodes
 from video_production.cli.waiting import Places
 from video_production.cli.workspace import Site, Snapshot, Workspace, bucket_for, load_known, site, takes_of
 from video_production.errors import OperatorError, RequestError, TransientError
@@ -74,9 +74,11 @@ def produce(
     refuse_placeholders(nodes, real_providers(here, nodes), str(path))
     planned = None
     if terms.plan or terms.live or not here.place.local:
-        planned = make_plan(here, before, wanted, nodes, fresh=fresh)
+        planned = make_plan(here, before, wanted, nodes, fresh=fresh, document=str(path))
         if terms.plan:
             moved_since(terms.plan, planned)
+    else:
+        Appraiser({}, before, here.reader(), cache(here.settings)).refuse_unclear(nodes, str(path))
     if download:
         prepare(path.parent)
     if planned and here.place.local:  # a local cloud with real keys is not even started before a person has agreed
@@ -114,7 +116,7 @@ def retry(
         pipeline, nodes = load_known(found, pipeline_id)
         refuse_placeholders(nodes.values(), real_providers(here, nodes.values()), str(path))
         yield validated(pipeline, len(nodes), here.place)
-        event = plan_of_retry(here, found, nodes, node)
+        event = plan_of_retry(here, found, nodes, node, str(path))
     _same_kind(found.load(pipeline_id)[0], here)
     if event and here.place.local:
         yield event

@@ -144,9 +144,10 @@ class TalkingHeadConfig(Config):
         default=None, ge=1, description="Pixels; goes together with `height`. 1280 × 720 when both are left out."
     )
     height: int | None = Field(default=None, ge=1, description="Pixels; goes together with `width`.")
-    engine: limits.TalkingHeadEngine = Field(
-        default="avatar_iv",
-        description="What renders the avatar, at a price per second; the look must support it. HeyGen's default.",
+    engine: limits.TalkingHeadEngine | None = Field(
+        default=None,
+        description="What renders the avatar, at a price per second; the look must support it. The environment's own "
+        "(`HEYGEN_ENGINE`) when left out.",
     )
     take: Roll = None
 
@@ -206,8 +207,8 @@ class RunwayConfig(Config):
     """An animation by Runway: by its Gen-4.5, or by Veo 3.1 that Runway runs."""
 
     provider: Literal["runway"] = Field(description="Who makes it: Runway.")
-    model: limits.RunwayModelId = Field(
-        default="gen4.5", description="It decides price and quality. `gen4.5` is what `runway` means by itself."
+    model: limits.RunwayModelId | None = Field(
+        default=None, description="It decides price and quality. The environment's own (`RUNWAY_MODEL`) when left out."
     )
     duration: int = Field(
         ge=2,
@@ -225,6 +226,8 @@ class RunwayConfig(Config):
     take: Roll = None
 
     def problems(self) -> Iterator[tuple[str, str]]:
+        if self.model is None:
+            return  # what the environment's model makes is asked where its settings are known
         model = limits.RUNWAY_MODELS[self.model]
         if self.duration not in model.durations:
             lengths = " or ".join(", ".join(map(str, model.durations)).rsplit(", ", 1))

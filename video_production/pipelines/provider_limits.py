@@ -5,8 +5,9 @@ A provider that changes a limit changes it here; the providers' own answers stay
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 __all__ = [
     "ANIMATION_PROMPT_LIMIT",
@@ -14,6 +15,7 @@ __all__ = [
     "PRONUNCIATION_DICTIONARIES",
     "RETIRED_VOICE_MODELS",
     "RUNWAY_MODELS",
+    "SETTINGS",
     "TALKING_HEAD_RATIOS",
     "TALKING_HEAD_SIDES",
     "VOICE_MODELS",
@@ -127,6 +129,13 @@ ANIMATION_PROMPT_LIMIT = {"runway": 1_000}
 
 TALKING_HEAD_RATIOS = {(16, 9): "16:9", (9, 16): "9:16", (4, 5): "4:5", (5, 4): "5:4", (1, 1): "1:1"}
 TalkingHeadEngine = Literal["avatar_iii", "avatar_iv", "avatar_v"]
+
+SETTINGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "heygen": {"engine": get_args(TalkingHeadEngine)},
+    "veo3": {"model": get_args(VeoModelId)},
+    "runway": {"model": get_args(RunwayModelId)},
+}
+"""What an environment's settings may name, by provider and setting, for documents that leave it out."""
 
 TALKING_HEAD_SIDES = (720, 1080, 2160)
 """The shorter side of HeyGen's resolutions 720p, 1080p and 4k, in pixels."""

@@ -1,4 +1,4 @@
-"""The HeyGen stand-in as a process of its own, with S3, DynamoDB and Secrets Manager behind the module."""
+"""The HeyGen stand-in as a process of its own."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from PIL import Image
 
 from stand_ins.charge_book import Charge
 from stand_ins.running import RunningStandIn
+from tests.integration.desk import BUCKET
 from tests.integration.heygen.calls import KEY, speech
 from video_production.providers.heygen import HeyGen
 from video_production.providers.http import ProviderHttp
@@ -23,8 +22,6 @@ from video_production.providers.interface import Attempt, Destination, Generatio
 from video_production.providers.secrets import ApiKey
 from video_production.storage import Storage
 
-BUCKET = "jiki-videos"
-CREDENTIALS = {"region_name": "us-east-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
 GENEROUS = {"concurrency": 10, "retry_after": 5.0, "usd_limit": None}
 
 
@@ -46,32 +43,15 @@ def stand_in(running: RunningStandIn) -> Iterator[RunningStandIn]:
 
 
 @pytest.fixture(scope="session")
-def moto() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def storage(moto: str) -> Storage:
-    client = boto3.client("s3", endpoint_url=moto, **CREDENTIALS)
-    client.create_bucket(Bucket=BUCKET)
-    return Storage(client)
-
-
-@pytest.fixture(scope="session")
-def key(moto: str) -> ApiKey:
-    client = boto3.client("secretsmanager", endpoint_url=moto, **CREDENTIALS)
-    client.create_secret(Name="jiki-video/local/heygen", SecretString=KEY)
-    return ApiKey("jiki-video/local/heygen", client=client)
+def key(secrets: Any) -> ApiKey:
+    secrets.create_secret(Name="jiki-video/local/heygen", SecretString=KEY)
+    return ApiKey("jiki-video/local/heygen", client=secrets)
 
 
 @pytest.fixture
 def heygen(stand_in: RunningStandIn, storage: Storage, key: ApiKey) -> HeyGen:
     http = ProviderHttp("heygen", "HeyGen", sleep=lambda seconds: None)
-    return HeyGen(key, storage, base_url=stand_in.url, submit_budget=40, http=http)
+    return HeyGen(key, storage, engine="avatar_iv", base_url=stand_in.url, submit_budget=40, http=http)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The Runway stand-in as a process of its own, with S3, DynamoDB and Secrets Manager behind the module."""
+"""The Runway stand-in as a process of its own."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from PIL import Image
 from runwayml import RunwayML
 
 from stand_ins.charge_book import Charge
 from stand_ins.running import RunningStandIn
+from tests.integration.desk import BUCKET
 from tests.integration.runway.calls import KEY, unique
 from video_production.providers.http import ProviderHttp
 from video_production.providers.interface import Attempt, Destination, GenerationRequest, InputContent
@@ -22,8 +21,6 @@ from video_production.providers.runway import Runway
 from video_production.providers.secrets import ApiKey
 from video_production.storage import Storage
 
-BUCKET = "jiki-videos"
-CREDENTIALS = {"region_name": "us-east-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
 GENEROUS = {"concurrency": None, "daily": None, "credit_limit": None}
 
 
@@ -50,33 +47,16 @@ def sdk(stand_in: RunningStandIn) -> Iterator[RunwayML]:
 
 
 @pytest.fixture(scope="session")
-def moto() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def storage(moto: str) -> Storage:
-    client = boto3.client("s3", endpoint_url=moto, **CREDENTIALS)
-    client.create_bucket(Bucket=BUCKET)
-    return Storage(client)
-
-
-@pytest.fixture(scope="session")
-def key(moto: str) -> ApiKey:
-    client = boto3.client("secretsmanager", endpoint_url=moto, **CREDENTIALS)
-    client.create_secret(Name="jiki-video/local/runway", SecretString=KEY)
-    return ApiKey("jiki-video/local/runway", client=client)
+def key(secrets: Any) -> ApiKey:
+    secrets.create_secret(Name="jiki-video/local/runway", SecretString=KEY)
+    return ApiKey("jiki-video/local/runway", client=secrets)
 
 
 @pytest.fixture
 def runway(stand_in: RunningStandIn, storage: Storage, key: ApiKey) -> Runway:
     """Looks as often as it is asked to: the stand-in is quicker than the real service."""
     http = ProviderHttp("runway", "Runway", sleep=lambda seconds: None)
-    return Runway(key, storage, base_url=stand_in.url, submit_budget=20, http=http, pace=0)
+    return Runway(key, storage, model="gen4.5", base_url=stand_in.url, submit_budget=20, http=http, pace=0)
 
 
 @pytest.fixture(scope="session")

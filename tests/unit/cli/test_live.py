@@ -27,6 +27,12 @@ def test_keys_and_settings_come_from_the_environment() -> None:
     assert live.variables == {"ELEVENLABS_BASE_URL": "https://gateway.example.com", "ELEVENLABS_ACCOUNT": "ours"}
 
 
+@pytest.mark.parametrize(("name", "variable"), [("heygen", "HEYGEN_ENGINE"), ("runway", "RUNWAY_MODEL")])
+def test_what_documents_leave_out_is_named_by_a_variable(name: str, variable: str) -> None:
+    live = read_live([name], {variable: "the-one"}, need_keys=False)
+    assert live.variables == {variable: "the-one"}
+
+
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_without_its_key_a_provider_is_not_used(name: str) -> None:
     with pytest.raises(

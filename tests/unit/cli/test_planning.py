@@ -14,7 +14,7 @@ from video_production.cli.place import ON_THIS_MACHINE
 from video_production.cli.plan_words import plan_event, plan_lines, plan_object, waiting
 from video_production.cli.planning import Plan, budget_words, make_plan, moved_since, upgrades
 from video_production.cli.times import Work, likely, makespan
-from video_production.errors import MediaError, RequestError
+from video_production.errors import DocumentError, MediaError, RequestError
 from video_production.nodes.model import Desired, Node, NodeStatus, Outcome, Output, Pipeline
 from video_production.providers.elevenlabs import ElevenLabs
 from video_production.providers.interface import GenerationRequest, InputContent, Made, Price
@@ -47,20 +47,29 @@ def graph(script: str = SCRIPT, **voice: Any) -> list[Node]:
 
 @dataclass
 class Here:
-    """A place with tables of its own. `real` are the providers that are no drafts."""
+    """A place with tables of its own. `real` are the providers that are no drafts; of the settings it has HeyGen's
+    `engine` and Runway's `model`."""
 
     pipeline: Pipeline | None = None
     nodes: dict[str, Node] = field(default_factory=dict)
     takes: dict[str, Take] = field(default_factory=dict)
     real: tuple[str, ...] = ()
     prices: str = ""
+    engine: str = "avatar_iv"
+    model: str = ""
     spent: float = 0.0
     place: Any = ON_THIS_MACHINE
 
     def settings(self, name: str) -> FunctionSettings:
         mode = "live" if name in self.real else "draft"
         return FunctionSettings.from_environment(
-            {"JIKI_ENVIRONMENT": "local", f"{name.upper()}_MODE": mode, "PRICES": self.prices}
+            {
+                "JIKI_ENVIRONMENT": "local",
+                f"{name.upper()}_MODE": mode,
+                "PRICES": self.prices,
+                "HEYGEN_ENGINE": self.engine,
+                "RUNWAY_MODEL": self.model,
+            }
         )
 
     def reader(self) -> Here:
@@ -284,6 +293,52 @@ def test_a_placeholder_that_produce_would_refuse_is_told_by_the_plan() -> None:
     assert Here().plan(given).warnings == ()
 
 
+# What is paid for is named by the document or by the settings
+
+
+def clip(**config: Any) -> Node:
+    given = {"provider": "runway", "duration": 8, **config}
+    return Node("lesson", "clip", "Clip", "generate-animation", {"prompt": ("script",)}, given)
+
+
+def test_what_nobody_names_is_told_of_every_node_before_anything_is_written() -> None:
+    with pytest.raises(DocumentError) as refused:
+        Here(engine="").plan([*graph(), clip()])
+    assert [str(problem) for problem in refused.value.problems] == [
+        "nodes.head.config: The talking head names no engine and neither do the settings, and none is chosen for you; "
+        "add 'engine' to the node's config, or set HEYGEN_ENGINE (on AWS: providers.heygen.engine in cdk.json).",
+        "nodes.clip.config: The animation names no model and neither do the settings, and none is chosen for you; add "
+        "'model' to the node's config, or set RUNWAY_MODEL (on AWS: providers.runway.model in cdk.json).",
+    ]
+
+
+def test_the_settings_engine_decides_the_price_where_the_document_names_none() -> None:
+    nodes = graph(SCRIPT * 10)
+    named = [replace(node, config={**HEAD, "engine": "avatar_iii"}) if node.id == "head" else node for node in nodes]
+    cheap, usual = Here(engine="avatar_iii").plan(nodes), Here().plan(nodes)
+    assert step(cheap, "head").usd < step(usual, "head").usd
+    for engine in ("", "avatar_iv"):
+        assert step(Here(engine=engine).plan(named), "head").usd == step(cheap, "head").usd
+
+
+def test_what_is_not_known_is_refused_although_an_input_must_be_fetched_first() -> None:
+    far = replace(graph()[0], asset={"type": "text", "source": "https://example.com/script.txt"})
+    with pytest.raises(DocumentError, match=r"nodes\.clip\.config: .* names no model"):
+        Here().plan([far, clip()])
+
+
+def test_what_the_settings_model_does_not_make_is_refused() -> None:
+    here = Here(model="gen4.5")
+    with pytest.raises(DocumentError, match=r"nodes\.clip\.config: Runway's gen4\.5 makes no 16:9 picture of 1080p"):
+        here.plan([*graph(), clip(resolution="1080p")])
+
+
+def test_what_is_made_needs_no_engine_any_more() -> None:
+    here = finished(graph())
+    here.engine = ""
+    assert here.plan(graph()).make == []
+
+
 # The plan's name
 
 
@@ -311,7 +366,12 @@ def test_a_plan_ends_with_what_is_made() -> None:
 
 
 @pytest.mark.parametrize(
-    "here", [Here(prices='{"providers": {"heygen": {"models": {"avatar_iv": 0.01}}}}'), Here(real=("heygen",))]
+    "here",
+    [
+        Here(prices='{"providers": {"heygen": {"models": {"avatar_iv": 0.01}}}}'),
+        Here(real=("heygen",)),
+        Here(engine="avatar_v"),
+    ],
 )
 def test_a_plan_ends_with_its_terms(here: Here) -> None:
     with pytest.raises(RequestError, match="prices, settings or which providers are real"):

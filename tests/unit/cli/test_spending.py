@@ -24,7 +24,7 @@ CONFIG = {"provider": "elevenlabs", "voiceId": "JBFqnCBsd6RMkjVDRZzb", "modelId"
 
 
 def settings(name: str) -> FunctionSettings:
-    return FunctionSettings.from_environment({"JIKI_ENVIRONMENT": "production"})
+    return FunctionSettings.from_environment({"JIKI_ENVIRONMENT": "production", "HEYGEN_ENGINE": "avatar_iv"})
 
 
 class Found:

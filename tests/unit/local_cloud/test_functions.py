@@ -8,7 +8,7 @@ import pytest
 
 from local_cloud.cloud import CHECKOUT
 from local_cloud.functions import ROLES, Endpoints, functions
-from video_production.settings import PROVIDER_FACTS, PROVIDERS, FunctionSettings, submitter_of
+from video_production.settings import PROVIDER_FACTS, PROVIDERS, FunctionSettings, ProviderFacts, submitter_of
 
 STAND_INS = {name: f"http://127.0.0.1:{port}" for port, name in enumerate(PROVIDERS, 3)}
 ENDPOINTS = Endpoints("http://127.0.0.1:1", "http://127.0.0.1:2", STAND_INS)
@@ -56,6 +56,15 @@ def test_a_live_provider_gets_its_own_address_and_patience() -> None:
     assert (live.mode, live.base_url, live.poll_interval) == ("live", "", 10)
     assert settings.provider("heygen").mode == "draft"
     assert table["runway_submitter"].timeout == 300 > table["heygen_submitter"].timeout
+
+
+@pytest.mark.parametrize("facts", PROVIDER_FACTS.values(), ids=PROVIDER_FACTS)
+def test_what_shapes_a_draft_is_given_and_what_is_paid_for_is_not(facts: ProviderFacts) -> None:
+    """A person who turns to the real provider names model and engine, in the document or by a variable."""
+    drafts = FunctionSettings.from_environment(functions(ENDPOINTS)["scheduler"].environment)
+    assert all(drafts.provider(facts.name).options.values())
+    real = FunctionSettings.from_environment(functions(ENDPOINTS, frozenset({facts.name}))["scheduler"].environment)
+    assert real.provider(facts.name).options == dict.fromkeys(facts.options, "")
 
 
 def test_what_is_given_besides_reaches_every_function() -> None:

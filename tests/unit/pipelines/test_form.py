@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from tests.unit.pipelines.conftest import VOICE, node
 from video_production.pipelines.documents import PipelineDocument
 from video_production.pipelines.node_types import NODE_TYPES
-from video_production.pipelines.provider_limits import VOICE_MODELS
+from video_production.pipelines.provider_limits import SETTINGS, VOICE_MODELS
 
 Problems = Callable[[dict[str, Any]], list[str]]
 Data = dict[str, Any]
@@ -359,7 +359,8 @@ def test_an_animation_by_runway_fits_its_model(lesson: Data, problems: Problems)
 
     assert settings(model="veo3.1_fast", audio=True, resolution="1080p", seed=7) == []
     assert settings(model="veo3.1", duration=5) == ["duration: veo3.1 makes clips of 4, 6 or 8 seconds, not 5."]
-    assert settings(resolution="1080p", audio=True) == [
+    assert settings(resolution="1080p", audio=True) == [], "the settings may name a model that makes that"
+    assert settings(model="gen4.5", resolution="1080p", audio=True) == [
         "resolution: gen4.5 makes no 1080p. Remove 'resolution' or use model 'veo3.1'.",
         "audio: gen4.5 makes no sound. Remove 'audio' or use model 'veo3.1'.",
     ]
@@ -382,6 +383,21 @@ def test_talking_heads_are_checked_against_heygen(lesson: Data, problems: Proble
         "config.width: 1000×720 is no size that HeyGen makes. The shorter side is 720, 1080 or 2160, "
         "the shape 16:9, 9:16, 4:5, 5:4, 1:1."
     ]
+
+
+@pytest.mark.parametrize(
+    ("type_", "provider", "setting"),
+    [
+        ("generate-talking-head", "heygen", "engine"),
+        ("generate-animation", "veo3", "model"),
+        ("generate-animation", "runway", "model"),
+    ],
+)
+def test_settings_may_name_what_documents_may(type_: str, provider: str, setting: str) -> None:
+    """What is paid for has no default: the document names it, or the settings do."""
+    field = NODE_TYPES[type_].configs[provider].model_fields[setting]
+    named, nothing = get_args(field.annotation)
+    assert (get_args(named), nothing, field.default) == (SETTINGS[provider][setting], type(None), None)
 
 
 def test_every_model_knows_its_longest_script() -> None:

@@ -75,7 +75,10 @@ _LISTING_LIMIT = 16 << 20
 
 
 class HeyGen(OneRequest):
-    """Buys talking heads from HeyGen. `submit_budget` is the total time of one paid request, uploads included."""
+    """Buys talking heads from HeyGen. `submit_budget` is the total time of one paid request, uploads included.
+
+    `engine` is what documents get that name none.
+    """
 
     name = "heygen"
     title = "HeyGen"
@@ -86,6 +89,7 @@ class HeyGen(OneRequest):
         key: ApiKey,
         storage: Storage,
         *,
+        engine: str = "",
         base_url: str = BASE_URL,
         submit_budget: float = 120.0,
         http: ProviderHttp | None = None,
@@ -95,6 +99,7 @@ class HeyGen(OneRequest):
     ) -> None:
         self._key = key
         self._storage = storage
+        self._engine = engine
         self._base_url = base_url.rstrip("/")
         self._submit_budget = submit_budget
         self._http = http or ProviderHttp(self.name, self.title)
@@ -111,6 +116,7 @@ class HeyGen(OneRequest):
         return cls(
             ApiKey(provider.secret),
             storage,
+            engine=provider.options.get("engine", ""),
             base_url=provider.base_url or BASE_URL,
             submit_budget=provider.submit_budget,
             http=ProviderHttp(cls.name, cls.title, ca_bundle=bundle, report=report),
@@ -118,7 +124,7 @@ class HeyGen(OneRequest):
         )
 
     def effective_config(self, node_type: str, config: Mapping[str, Any]) -> dict[str, Any]:
-        return effective_config(node_type, config)
+        return effective_config(node_type, config, engine=self._engine)
 
     def way(self, request: GenerationRequest, refused_ways: tuple[str, ...] = ()) -> str:  # noqa: ARG002 - there is one
         """Always "video". RequestError for speech that is known to be too long: before anything is written or sent."""
@@ -333,7 +339,7 @@ class HeyGen(OneRequest):
     def _fetch(self, path: str, params: Mapping[str, str] | None = None, *, operation: str) -> Any:
         """GET `{"data": …}`."""
         key = self._key.read()
-        answer = self._http.free_request(
+        content = self._http.free_json(
             self._base_url + path,
             operation=operation,
             explain=self._explain(key),
@@ -341,12 +347,7 @@ class HeyGen(OneRequest):
             params=params,
             limit=_LISTING_LIMIT,
         )
-        try:
-            content = json.loads(answer.content)
-        except ValueError:
-            content = None
-        wanted: type = list if operation == "list" else dict
-        if not isinstance(content, dict) or not isinstance(content.get("data"), wanted):
+        if not isinstance(content.get("data"), list if operation == "list" else dict):
             raise self._http.unreachable("HeyGen gave an unreadable answer.")
         return content
 

@@ -12,7 +12,6 @@ from video_production.errors import RequestError
 from video_production.providers.interface import GenerationRequest, InputContent
 
 __all__ = [
-    "DEFAULT_ENGINE",
     "ENGINES",
     "LONGEST_SECONDS",
     "background_of",
@@ -25,8 +24,6 @@ __all__ = [
 ]
 
 ENGINES = ("avatar_iii", "avatar_iv", "avatar_v")
-DEFAULT_ENGINE = "avatar_iv"
-"""HeyGen's own default; it is sent all the same, so that nobody changes it for us."""
 LONGEST_SECONDS = 600.0
 
 _NODE_TYPE = "generate-talking-head"
@@ -37,10 +34,11 @@ _TOLERANCE = 0.5
 """Seconds that a sound file may be longer than the limit: encoders pad."""
 
 
-def effective_config(node_type: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config with every default filled in. The avatar has none: RequestError where it is missing.
+def effective_config(node_type: str, config: Mapping[str, Any], *, engine: str) -> dict[str, Any]:
+    """The config with every default filled in. `engine` is the environment's, for documents that name none.
 
-    RequestError, too, for sizes and engines that HeyGen does not have.
+    Avatar and engine are paid for, so nothing is chosen silently, and HeyGen's own default is not relied on:
+    RequestError where one is missing, and for sizes and engines that HeyGen does not have.
     """
     if node_type != _NODE_TYPE:
         raise RequestError(f"HeyGen can't make a '{node_type}' node; it makes '{_NODE_TYPE}'.")
@@ -50,7 +48,12 @@ def effective_config(node_type: str, config: Mapping[str, Any]) -> dict[str, Any
     if (width is None) != (height is None):
         raise RequestError("The talking head has a width or a height alone; give both or neither.")
     size = _DEFAULT_SIZE if width is None or height is None else (int(width), int(height))
-    engine = str(config.get("engine") or DEFAULT_ENGINE)
+    engine = str(config.get("engine") or engine)
+    if not engine:
+        raise RequestError(
+            "The talking head names no engine and neither do the settings, and none is chosen for you; add 'engine' "
+            "to the node's config, or set HEYGEN_ENGINE (on AWS: providers.heygen.engine in cdk.json)."
+        )
     if engine not in ENGINES:
         raise RequestError(f"HeyGen has no engine '{engine}'; choose one of {', '.join(ENGINES)}.")
     effective = {

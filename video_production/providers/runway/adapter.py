@@ -76,7 +76,8 @@ _LEAST_BUDGET = 15.0
 class Runway(OneRequest):
     """Buys animations from Runway. `submit_budget` is the total time in seconds of one paid request and its uploads.
 
-    `pace` is the shortest time in seconds between two looks at one task: a look that comes sooner gets the last answer.
+    `model` is what documents get that name none. `pace` is the shortest time in seconds between two looks at one task:
+    a look that comes sooner gets the last answer.
     """
 
     name = _FACTS.name
@@ -88,6 +89,7 @@ class Runway(OneRequest):
         key: ApiKey,
         storage: Storage,
         *,
+        model: str = "",
         base_url: str = BASE_URL,
         submit_budget: float = 120.0,
         http: ProviderHttp | None = None,
@@ -97,6 +99,7 @@ class Runway(OneRequest):
     ) -> None:
         self._key = key
         self._storage = storage
+        self._model = model
         self._base_url = base_url.rstrip("/")
         self._submit_budget = submit_budget
         self._http = http or ProviderHttp(self.name, self.title)
@@ -112,6 +115,7 @@ class Runway(OneRequest):
         return cls(
             ApiKey(provider.secret),
             storage,
+            model=provider.options.get("model", ""),
             base_url=provider.base_url or BASE_URL,
             submit_budget=provider.submit_budget,
             http=ProviderHttp(
@@ -122,7 +126,7 @@ class Runway(OneRequest):
         )
 
     def effective_config(self, node_type: str, config: Mapping[str, Any]) -> dict[str, Any]:
-        return effective_config(node_type, config)
+        return effective_config(node_type, config, model=self._model)
 
     def way(self, request: GenerationRequest, refused_ways: tuple[str, ...] = ()) -> str:  # noqa: ARG002 - there is one
         """ "image_to_video" where there is a picture to start from, else "text_to_video"."""
@@ -318,18 +322,12 @@ class Runway(OneRequest):
             return self._seen[external_id][1]
         key = self._key.read()
         try:
-            answer = self._http.free_request(
+            task = self._http.free_json(
                 self._address(external_id), operation="check", explain=self._explain(key), headers=self._headers(key)
             )
         except ProviderUnreachable as error:
             self._forget_refused_key(error.http_status)
             raise
-        try:
-            task = json.loads(answer.content)
-        except ValueError:
-            task = None
-        if not isinstance(task, dict):
-            raise self._http.unreachable("Runway gave an unreadable answer.", http_status=answer.status)
         self._seen[external_id] = (now, task)
         return task
 

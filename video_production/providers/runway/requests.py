@@ -14,7 +14,6 @@ from video_production.errors import RequestError
 from video_production.providers.interface import GenerationRequest, InputContent
 
 __all__ = [
-    "DEFAULT_MODEL",
     "IMAGE",
     "INLINE_LIMIT",
     "TEXT",
@@ -30,7 +29,6 @@ __all__ = [
 
 TEXT, IMAGE = "text_to_video", "image_to_video"
 """The two ways to buy, named as the paths of the API."""
-DEFAULT_MODEL = "gen4.5"
 PROMPT_LIMIT = 1000
 """UTF-16 code units of a prompt, in every model that is used here."""
 INLINE_LIMIT = 3 << 20
@@ -40,7 +38,7 @@ UPLOAD_LIMIT = 16_000_000
 
 _NODE_TYPE = "generate-animation"
 _VEO = ("veo3.1", "veo3.1_fast")
-_DURATIONS: Mapping[str, tuple[int, ...]] = {DEFAULT_MODEL: tuple(range(2, 11)), **dict.fromkeys(_VEO, (4, 6, 8))}
+_DURATIONS: Mapping[str, tuple[int, ...]] = {"gen4.5": tuple(range(2, 11)), **dict.fromkeys(_VEO, (4, 6, 8))}
 _RATIOS: Mapping[tuple[str, str], str] = {
     ("16:9", "720p"): "1280:720",
     ("9:16", "720p"): "720:1280",
@@ -50,14 +48,20 @@ _RATIOS: Mapping[tuple[str, str], str] = {
 _MAGIC = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
 
 
-def effective_config(node_type: str, config: Mapping[str, Any]) -> dict[str, Any]:
+def effective_config(node_type: str, config: Mapping[str, Any], *, model: str) -> dict[str, Any]:
     """The config with every default filled in that we decide; without a seed Runway draws one.
 
-    RequestError for what no model makes; the length decides the bill, so it has no default.
+    `model` is the environment's, for documents that name none. Model and length decide the bill, so nothing is chosen
+    silently: RequestError where one is missing, and for what the model does not make.
     """
     if node_type != _NODE_TYPE:
         raise RequestError(f"Runway can't make a '{node_type}' node; it makes '{_NODE_TYPE}'.")
-    model = str(config.get("model") or DEFAULT_MODEL)
+    model = str(config.get("model") or model)
+    if not model:
+        raise RequestError(
+            "The animation names no model and neither do the settings, and none is chosen for you; add 'model' to "
+            "the node's config, or set RUNWAY_MODEL (on AWS: providers.runway.model in cdk.json)."
+        )
     if model not in _DURATIONS:
         raise RequestError(f"Runway's model '{model}' is not known here; choose one of {', '.join(_DURATIONS)}.")
     duration = _duration(model, config.get("duration"))

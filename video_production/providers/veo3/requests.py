@@ -51,8 +51,8 @@ def effective_config(node_type: str, config: Mapping[str, Any], *, model: str) -
     chosen = config.get("model") or model
     if not chosen:
         raise RequestError(
-            "The animation names no model and neither do the settings; add 'model' to the node's config, or set "
-            "VEO3_MODEL, none is chosen for you."
+            "The animation names no model and neither do the settings, and none is chosen for you; add 'model' to "
+            "the node's config, or set VEO3_MODEL (on AWS: providers.veo3.model in cdk.json)."
         )
     if not config.get("duration"):
         raise RequestError("The animation names no duration; add it to the node's config, none is chosen for you.")

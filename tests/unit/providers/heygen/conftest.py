@@ -111,7 +111,9 @@ def storage(s3: Any) -> Storage:
 def heygen(provider: Provider, storage: Storage, manager: Manager, clock: Clock) -> HeyGen:
     http = ProviderHttp("heygen", "HeyGen", retry_delay=lambda: 7.0, jitter=lambda: 0.0, sleep=lambda seconds: None)
     key = ApiKey(SECRET, client=manager)
-    return HeyGen(key, storage, base_url=provider.url + "/", submit_budget=25.0, http=http, now=clock)
+    return HeyGen(
+        key, storage, engine="avatar_iv", base_url=provider.url + "/", submit_budget=25.0, http=http, now=clock
+    )
 
 
 @pytest.fixture

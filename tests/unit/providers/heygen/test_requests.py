@@ -13,18 +13,50 @@ from video_production.errors import RequestError
 from video_production.providers.heygen import HeyGen
 from video_production.providers.heygen.requests import effective_config, video_body
 from video_production.providers.interface import Attempt, GenerationRequest, InputContent
+from video_production.takes.fingerprint import take_id
 
 NODE = "generate-talking-head"
 
 
+def effective(**config: Any) -> dict[str, Any]:
+    return effective_config(NODE, {"avatarId": AVATAR} | config, engine="avatar_iv")
+
+
 def test_defaults_are_filled_in() -> None:
-    assert effective_config(NODE, {"avatarId": AVATAR}) == {
+    assert effective() == {
         "provider": "heygen",
         "avatarId": AVATAR,
         "width": 1280,
         "height": 720,
         "engine": "avatar_iv",
     }
+
+
+def test_what_the_document_names_wins_over_the_settings() -> None:
+    assert effective(engine="avatar_v")["engine"] == "avatar_v"
+
+
+def test_what_the_settings_name_counts_like_what_the_document_names() -> None:
+    """Also with what was bought before the settings named an engine: Avatar IV was meant then."""
+    named = effective_config(NODE, {"avatarId": AVATAR, "engine": "avatar_iv"}, engine="avatar_v")
+    inputs = {"audio": (InputContent("audio", "ab" * 32),)}
+    made = {
+        take_id(
+            GenerationRequest(NODE, config, inputs),
+            provider="heygen",
+            account="default",
+            mode="live",
+            adapter_version=HeyGen.adapter_version,
+        )
+        for config in (effective(), named)
+    }
+    assert made == {"b52d82865581d2443e240ccc48ae97c0179531c770070be82372fa7021d0d16a"}
+
+
+@pytest.mark.parametrize("given", [{}, {"engine": ""}, {"engine": None}])
+def test_no_engine_is_chosen_silently(given: dict[str, Any]) -> None:
+    with pytest.raises(RequestError, match=r"names no engine and neither do the settings.* or set HEYGEN_ENGINE"):
+        effective_config(NODE, {"avatarId": AVATAR} | given, engine="")
 
 
 @pytest.mark.parametrize(
@@ -39,12 +71,12 @@ def test_defaults_are_filled_in() -> None:
 )
 def test_what_can_not_be_made_is_refused_at_once(config: dict[str, Any], why: str) -> None:
     with pytest.raises(RequestError, match=why):
-        effective_config(NODE, config)
+        effective_config(NODE, config, engine="avatar_iv")
 
 
 def test_other_nodes_are_not_made() -> None:
     with pytest.raises(RequestError, match="can't make a 'generate-voiceover' node"):
-        effective_config("generate-voiceover", {"avatarId": "a"})
+        effective_config("generate-voiceover", {"avatarId": "a"}, engine="avatar_iv")
 
 
 @pytest.mark.parametrize(
@@ -60,13 +92,13 @@ def test_other_nodes_are_not_made() -> None:
     ],
 )
 def test_sizes_become_resolution_and_aspect_ratio(size: tuple[int, int], words: tuple[str, str]) -> None:
-    config = effective_config(NODE, {"avatarId": "a", "width": size[0], "height": size[1]})
+    config = effective(width=size[0], height=size[1])
     body = video_body(config, title="t", audio_asset="s")
     assert (body["resolution"], body["aspect_ratio"]) == words
 
 
 def test_the_body_says_everything_and_nothing_else() -> None:
-    config = effective_config(NODE, {"avatarId": AVATAR, "engine": "avatar_v"})
+    config = effective(engine="avatar_v")
     assert video_body(config, title="a1", audio_asset="s", background_asset="b") == {
         "type": "avatar",
         "avatar_id": AVATAR,
@@ -84,7 +116,7 @@ def test_the_body_says_everything_and_nothing_else() -> None:
 
 class TestLongSpeech:
     def request(self, content: InputContent) -> GenerationRequest:
-        return GenerationRequest(NODE, effective_config(NODE, {"avatarId": AVATAR}), {"audio": (content,)})
+        return GenerationRequest(NODE, effective(), {"audio": (content,)})
 
     def test_what_is_known_to_be_too_long_is_refused_before_anything_is_sent(
         self, heygen: HeyGen, provider: Provider
@@ -124,7 +156,7 @@ class TestPrice:
         self, heygen: HeyGen, content: Callable[..., InputContent], provider: Provider
     ) -> None:
         sound = content("audio", speech())
-        request = GenerationRequest(NODE, effective_config(NODE, {"avatarId": AVATAR}), {"audio": (sound,)})
+        request = GenerationRequest(NODE, effective(), {"audio": (sound,)})
         price = heygen.price(request)
         assert price.quantity == pytest.approx(SECONDS, abs=0.03)
         assert heygen.price(request) == price

@@ -93,7 +93,7 @@ def storage(s3: Any) -> Storage:
 def runway(provider: Provider, storage: Storage, manager: Manager, clock: Clock) -> Runway:
     http = ProviderHttp("runway", "Runway", retry_delay=lambda: 7.0, jitter=lambda: 0.0, sleep=lambda seconds: None)
     key = ApiKey(SECRET, client=manager)
-    return Runway(key, storage, base_url=provider.url + "/", submit_budget=3.0, http=http, clock=clock)
+    return Runway(key, storage, model="gen4.5", base_url=provider.url + "/", submit_budget=3.0, http=http, clock=clock)
 
 
 @pytest.fixture

@@ -12,10 +12,13 @@ from video_production.providers.interface import GenerationRequest, InputContent
 from video_production.providers.prices import PriceList
 from video_production.providers.runway import PROVIDER, Runway
 from video_production.providers.runway.requests import body_of, effective_config, media_type_of, prompt_of
+from video_production.takes.fingerprint import take_id
+
+NODE = "generate-animation"
 
 
 def config(**given: Any) -> dict[str, Any]:
-    return effective_config("generate-animation", {"provider": "runway", "duration": 8} | given)
+    return effective_config(NODE, {"provider": "runway", "duration": 8} | given, model="gen4.5")
 
 
 def prompted(*texts: str) -> GenerationRequest:
@@ -31,6 +34,38 @@ def test_every_default_is_filled_in() -> None:
         "resolution": "720p",
         "audio": False,
     }
+
+
+def test_what_the_document_names_wins_over_the_settings() -> None:
+    assert config(model="veo3.1")["model"] == "veo3.1"
+
+
+def test_what_the_settings_name_counts_like_what_the_document_names() -> None:
+    """Also with what was bought before the settings named a model: Gen-4.5 was meant then."""
+    named = effective_config(NODE, {"provider": "runway", "duration": 8, "model": "gen4.5"}, model="veo3.1")
+    inputs = {"prompt": (InputContent("text", "ab" * 32, "A cat."),)}
+    made = {
+        take_id(
+            GenerationRequest(NODE, effective, inputs),
+            provider="runway",
+            account="default",
+            mode="live",
+            adapter_version=Runway.adapter_version,
+        )
+        for effective in (config(), named)
+    }
+    assert made == {"d812f2b84674588506d5e10ce51dcda248829c5a9fc62c58f20e42ce3876ca45"}
+
+
+@pytest.mark.parametrize("given", [{}, {"model": ""}, {"model": None}])
+def test_no_model_is_chosen_silently(given: dict[str, Any]) -> None:
+    with pytest.raises(RequestError, match=r"names no model and neither do the settings.* or set RUNWAY_MODEL"):
+        effective_config(NODE, {"duration": 8} | given, model="")
+
+
+def test_a_model_of_the_settings_that_is_not_known_is_refused() -> None:
+    with pytest.raises(RequestError, match=r"model 'gen3' is not known here; choose one of gen4\.5, veo3\.1"):
+        effective_config(NODE, {"duration": 8}, model="gen3")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +109,7 @@ def test_what_no_model_makes_is_refused_before_anything_is_sent(given: dict[str,
 
 def test_other_nodes_are_refused() -> None:
     with pytest.raises(RequestError, match="can't make a 'generate-voiceover' node"):
-        effective_config("generate-voiceover", {})
+        effective_config("generate-voiceover", {}, model="gen4.5")
 
 
 def test_prompts_are_counted_in_utf_16() -> None:

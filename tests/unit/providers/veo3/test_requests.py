@@ -50,7 +50,7 @@ def test_what_the_document_names_wins_over_the_environment() -> None:
     ("node_type", "config", "model", "words"),
     [
         ("generate-voiceover", {"duration": 8}, MODEL, "veo3 can't make a 'generate-voiceover' node"),
-        (NODE, {"duration": 8}, "", "names no model and neither do the settings"),
+        (NODE, {"duration": 8}, "", r"names no model and neither do the settings.* or set VEO3_MODEL"),
         (NODE, {}, MODEL, "names no duration"),
     ],
 )
