@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.integration.functions.emulated import NAMES, Context, Emulated, batch
 from tests.unit.graphs import node, text_output, write
@@ -27,17 +26,8 @@ BODY = json.dumps({"type": "flows_generation", "event_timestamp": 1, "data": {"i
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def site(server: str) -> Emulated:
-    return Emulated(server)
+def site(moto: str) -> Emulated:
+    return Emulated(moto)
 
 
 @pytest.fixture

@@ -4,115 +4,43 @@ from __future__ import annotations
 
 import hashlib
 import time
-import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
-import boto3
 import pytest
 
 from stand_ins.running import RunningStandIn
+from tests.integration.desk import BUCKET, Desk
 from tests.integration.heygen.calls import speech
-from tests.integration.heygen.conftest import BUCKET, CREDENTIALS
-from tests.unit.graphs import claim, write
 from video_production.errors import MayHaveBeenPaid, ProviderJobFailed, ProviderRefused, RequestError
 from video_production.nodes.model import Node, NodeStatus, Output
-from video_production.nodes.table import Claim, NodeTable
 from video_production.providers.heygen import HeyGen
-from video_production.settings import FunctionSettings
 from video_production.storage import Storage
-from video_production.takes.buying import Buyer, Step
-from video_production.takes.model import Take, TakeState
-from video_production.takes.table import TakeTable
+from video_production.takes.model import TakeState
 
 SECONDS = 0.4
-LIFE = 300.0
 
 
-class Desk:
-    """One pipeline `voice → head`, and a buyer at its tables. `ahead` moves the clock into the future."""
+class Speech(Desk):
+    """A pipeline `voice → head`, with a speech that nobody else has."""
 
     def __init__(self, heygen: HeyGen, dynamodb: Any, storage: Storage) -> None:
-        suffix = uuid.uuid4().hex[:8]
-        for name, partition, sort in (
-            (f"nodes-{suffix}", "pipeline_id", "id"),
-            (f"takes-{suffix}", "take_id", "record"),
-        ):
-            kinds = [{"AttributeName": key, "AttributeType": "S"} for key in (partition, sort)]
-            keys = [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
-            dynamodb.create_table(
-                TableName=name, KeySchema=keys, AttributeDefinitions=kinds, BillingMode="PAY_PER_REQUEST"
-            )
-        self.ahead = 0.0
-        self.alerts: list[str] = []
-        self.storage = storage
-        self.nodes = NodeTable(dynamodb, f"nodes-{suffix}", clock=self.clock)
-        self.takes = TakeTable(dynamodb, f"takes-{suffix}", f"nodes-{suffix}", clock=self.clock)
-        heygen._now = self.clock
         self.sound = speech(SECONDS)
-        self.digest = hashlib.sha256(self.sound).hexdigest()
-        self.graph = [
-            Node("lesson", "voice", "Voice", "asset"),
-            Node("lesson", "head", "Head", "generate-talking-head", {"audio": ("voice",)}, {"avatarId": "Anna"}),
-        ]
-        self.publish(SECONDS)
-        settings = FunctionSettings.from_environment({"JIKI_ENVIRONMENT": "local", "HEYGEN_MODE": "draft"})
-        self.buyer = Buyer(
-            heygen,
-            replace(settings.provider("heygen"), submit_budget=40),
-            self.nodes,
-            self.takes,
-            storage,
-            remaining=lambda: LIFE,
-            alert=self.alerts.append,
-            clock=self.clock,
-        )
+        super().__init__(heygen, dynamodb, storage, hashlib.sha256(self.sound).hexdigest(), submit_budget=40)
+        heygen._now = self.clock
+        self.speak(SECONDS)
 
-    def publish(self, duration: float | None) -> None:
+    def speak(self, duration: float) -> None:
         key = f"{self.digest}.wav"
         self.storage.put_bytes(self.sound, BUCKET, key, "audio/wav")
         voice = Output("audio", key, len(self.sound), self.digest, BUCKET, duration)
-        write(self.nodes, self.graph, {"voice": voice})
-
-    def clock(self) -> float:
-        return time.time() + self.ahead
-
-    def claim(self, process_uuid: str = "p1") -> Claim:
-        return claim(self.nodes, "head", process_uuid)
-
-    def node(self) -> Node:
-        found = self.nodes.node("lesson", "head")
-        assert found is not None
-        return found
-
-    def take(self) -> Take:
-        (identity,) = self.node().metadata["takes"]
-        found = self.takes.get(identity)
-        assert found is not None
-        return found
-
-    def run(self, claimed: Claim) -> Step:
-        self.buyer.submit(claimed)
-        return self.follow(claimed)
-
-    def follow(self, claimed: Claim, seconds: float = 30) -> Step:
-        """Check as the node machine does, without its waits, until the node is done or has to be submitted again."""
-        end = time.monotonic() + seconds
-        while (step := self.buyer.check(claimed)).status == "waiting":
-            assert time.monotonic() < end, f"not done within {seconds} s: {self.node().metadata}"
-            time.sleep(0.05)
-        return step
-
-
-@pytest.fixture(scope="session")
-def dynamodb(moto: str) -> Any:
-    return boto3.client("dynamodb", endpoint_url=moto, **CREDENTIALS)
+        head = Node("lesson", "head", "Head", "generate-talking-head", {"audio": ("voice",)}, {"avatarId": "Anna"})
+        self.publish(head, voice=voice)
 
 
 @pytest.fixture
-def desk(heygen: HeyGen, dynamodb: Any, storage: Storage) -> Desk:
-    return Desk(heygen, dynamodb, storage)
+def desk(heygen: HeyGen, dynamodb: Any, storage: Storage) -> Speech:
+    return Speech(heygen, dynamodb, storage)
 
 
 @pytest.fixture
@@ -124,7 +52,7 @@ def billed(stand_in: RunningStandIn) -> Callable[[Desk], int]:
 Billed = Callable[[Desk], int]
 
 
-def test_a_talking_head_is_bought_once_and_reused(desk: Desk, stand_in: RunningStandIn, billed: Billed) -> None:
+def test_a_talking_head_is_bought_once_and_reused(desk: Speech, stand_in: RunningStandIn, billed: Billed) -> None:
     claimed = desk.claim()
     assert desk.buyer.submit(claimed).status == "waiting"
     assert desk.buyer.submit(claimed).status == "waiting"  # a duplicate start
@@ -139,7 +67,7 @@ def test_a_talking_head_is_bought_once_and_reused(desk: Desk, stand_in: RunningS
     assert made.cost is not None
     (charge,) = [row for row in stand_in.charges() if row.request_sha256 == desk.digest]
     assert made.cost.usd == pytest.approx(charge.usd, rel=0.05)
-    desk.publish(SECONDS)  # an edit that changes nothing: pending again
+    desk.speak(SECONDS)  # an edit that changes nothing: pending again
     assert desk.buyer.submit(desk.claim("p2")).status == "completed"
     assert billed(desk) == 1
 
@@ -229,8 +157,8 @@ def test_a_failure_tells_why_and_costs_nothing(
     assert billed(desk) == 0
 
 
-def test_speech_that_is_too_long_is_refused_before_anything_is_written(desk: Desk, stand_in: RunningStandIn) -> None:
-    desk.publish(700.0)
+def test_speech_that_is_too_long_is_refused_before_anything_is_written(desk: Speech, stand_in: RunningStandIn) -> None:
+    desk.speak(700.0)
     before = len(stand_in.requests())
     with pytest.raises(RequestError, match="11:40 minutes and HeyGen takes at most 10 minutes"):
         desk.buyer.submit(desk.claim())
@@ -238,11 +166,11 @@ def test_speech_that_is_too_long_is_refused_before_anything_is_written(desk: Des
     assert len(stand_in.requests()) == before
 
 
-def test_a_late_result_is_adopted_for_nobody_in_particular(desk: Desk, billed: Billed) -> None:
+def test_a_late_result_is_adopted_for_nobody_in_particular(desk: Speech, billed: Billed) -> None:
     claimed = desk.claim()
     desk.buyer.submit(claimed)
     identity = desk.take().id
-    desk.publish(SECONDS)  # edited: nobody waits any more
+    desk.speak(SECONDS)  # edited: nobody waits any more
     end = time.monotonic() + 30
     while not desk.buyer.follow(identity).made:
         assert time.monotonic() < end

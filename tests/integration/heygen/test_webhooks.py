@@ -3,61 +3,24 @@
 from __future__ import annotations
 
 import json
-import queue
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 
 import pytest
 import requests
 
 from stand_ins.running import RunningStandIn
 from tests.integration.heygen.calls import body, call, create, speech, upload, video_id
+from tests.integration.receiver import Delivery, Receiver
 from video_production.providers.heygen.webhooks import find_webhook, register_webhook
 from video_production.providers.secrets import ApiKey
 from video_production.webhooks.heygen import finished_job, is_genuine
 
-Delivery = tuple[Mapping[str, str], bytes]
-
-
-class Receiver:
-    """Keeps what it was sent, and answers with the statuses it was told, then with 200."""
-
-    def __init__(self) -> None:
-        self.received: queue.Queue[Delivery] = queue.Queue()
-        self.statuses: list[int] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                content = self.rfile.read(int(self.headers["Content-Length"]))
-                self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
-                self.end_headers()
-                receiver.received.put(({name.lower(): value for name, value in self.headers.items()}, content))
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/webhooks/heygen"
-
-    def next(self) -> Delivery:
-        return self.received.get(timeout=15)
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
+    with Receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture

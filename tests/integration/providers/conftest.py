@@ -1,4 +1,4 @@
-"""The ElevenLabs module against the stand-in as a process of its own, with S3 behind it."""
+"""The ElevenLabs module against the stand-in as a process of its own."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 import requests
-from moto.server import ThreadedMotoServer
 
 from video_production.providers.elevenlabs import ElevenLabs
 from video_production.providers.http import ProviderHttp
@@ -24,7 +22,6 @@ from video_production.storage import Storage
 
 VOICE = "JBFqnCBsd6RMkjVDRZzb"
 ROOT = Path(__file__).parents[3]
-CREDENTIALS = {"region_name": "us-east-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 
 class StandIn:
@@ -84,28 +81,11 @@ def stand_in(running: StandIn) -> StandIn:
     return running
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def storage(moto: str) -> Storage:
-    client = boto3.client("s3", endpoint_url=moto, **CREDENTIALS)
-    client.create_bucket(Bucket="jiki-videos")
-    return Storage(client)
-
-
 @pytest.fixture
-def key(moto: str) -> ApiKey:
-    client = boto3.client("secretsmanager", endpoint_url=moto, **CREDENTIALS)
+def key(secrets: Any) -> ApiKey:
     name = f"jiki-video/local/{uuid.uuid4().hex}"
-    client.create_secret(Name=name, SecretString="draft-key")
-    return ApiKey(name, client=client)
+    secrets.create_secret(Name=name, SecretString="draft-key")
+    return ApiKey(name, client=secrets)
 
 
 @pytest.fixture

@@ -3,113 +3,37 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
-import boto3
 import pytest
 
 from stand_ins.running import RunningStandIn
+from tests.integration.desk import Desk
 from tests.integration.runway.calls import unique
-from tests.integration.runway.conftest import BUCKET, CREDENTIALS
-from tests.unit.graphs import claim, text_output, write
+from tests.unit.graphs import text_output, write
 from video_production.errors import Cancelled, MayHaveBeenPaid, ProviderJobFailed, ProviderRefused
 from video_production.nodes.model import Desired, Node, NodeStatus
-from video_production.nodes.table import Claim, NodeTable
 from video_production.providers.runway import Runway
-from video_production.settings import FunctionSettings
 from video_production.storage import Storage
-from video_production.takes.buying import Buyer, Step
-from video_production.takes.model import Take, TakeState
-from video_production.takes.table import TakeTable
-
-
-class Desk:
-    """One pipeline `prompt → clip`, and a buyer at its tables. `ahead` moves the clock into the future."""
-
-    def __init__(self, runway: Runway, dynamodb: Any, storage: Storage) -> None:
-        suffix = uuid.uuid4().hex[:8]
-        for name, partition, sort in (
-            (f"nodes-{suffix}", "pipeline_id", "id"),
-            (f"takes-{suffix}", "take_id", "record"),
-        ):
-            kinds = [{"AttributeName": key, "AttributeType": "S"} for key in (partition, sort)]
-            keys = [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
-            dynamodb.create_table(
-                TableName=name, KeySchema=keys, AttributeDefinitions=kinds, BillingMode="PAY_PER_REQUEST"
-            )
-        self.ahead = 0.0
-        self.alerts: list[str] = []
-        self.runway = runway
-        self.storage = storage
-        self.nodes = NodeTable(dynamodb, f"nodes-{suffix}", clock=self.clock)
-        self.takes = TakeTable(dynamodb, f"takes-{suffix}", f"nodes-{suffix}", clock=self.clock)
-        self.prompt = unique("A robot waters a plant.")
-        storage.put_bytes(self.prompt.encode(), BUCKET, f"{suffix}.txt", "text/plain")
-        config = {"provider": "runway", "duration": 2, "aspectRatio": "16:9"}
-        graph = [
-            Node("lesson", "prompt", "Prompt", "asset"),
-            Node("lesson", "clip", "Clip", "generate-animation", {"prompt": ("prompt",)}, config),
-        ]
-        write(self.nodes, graph, {"prompt": text_output(self.prompt, BUCKET, f"{suffix}.txt")})
-        settings = FunctionSettings.from_environment({"JIKI_ENVIRONMENT": "local", "RUNWAY_MODE": "draft"})
-        self.buyer = Buyer(
-            runway,
-            replace(settings.provider("runway"), poll_interval=1),
-            self.nodes,
-            self.takes,
-            storage,
-            remaining=lambda: 300.0,
-            alert=self.alerts.append,
-            clock=self.clock,
-        )
-
-    def clock(self) -> float:
-        return time.time() + self.ahead
-
-    def claim(self, process_uuid: str = "p1") -> Claim:
-        return claim(self.nodes, "clip", process_uuid)
-
-    def node(self) -> Node:
-        found = self.nodes.node("lesson", "clip")
-        assert found is not None
-        return found
-
-    def take(self) -> Take:
-        (identity,) = self.node().metadata["takes"]
-        found = self.takes.get(identity)
-        assert found is not None
-        return found
-
-    def follow(self, claimed: Claim, seconds: float = 30) -> Step:
-        """Check as the node machine does, without its waits, until the node is done."""
-        end = time.monotonic() + seconds
-        while (step := self.buyer.check(claimed)).status != "completed":
-            assert time.monotonic() < end, f"not done within {seconds} s: {self.node().metadata}"
-            time.sleep(0.05)
-        return step
-
-
-@pytest.fixture(scope="session")
-def dynamodb(moto: str) -> Any:
-    return boto3.client("dynamodb", endpoint_url=moto, **CREDENTIALS)
+from video_production.takes.model import TakeState
 
 
 @pytest.fixture
 def desk(runway: Runway, dynamodb: Any, storage: Storage) -> Desk:
-    return Desk(runway, dynamodb, storage)
+    """A pipeline `prompt → clip`."""
+    prompt = unique("A robot waters a plant.")
+    desk = Desk(runway, dynamodb, storage, text_output(prompt).sha256, poll_interval=1)
+    config = {"provider": "runway", "duration": 2, "aspectRatio": "16:9"}
+    clip = Node("lesson", "clip", "Clip", "generate-animation", {"prompt": ("prompt",)}, config)
+    desk.publish(clip, prompt=desk.text(prompt))
+    return desk
 
 
 @pytest.fixture
 def billed(stand_in: RunningStandIn) -> Callable[[Desk], float]:
     """What the stand-in charged for a desk's prompt, in US dollars."""
-    return lambda desk: sum(row.usd for row in stand_in.charges() if row.request_sha256 == _digest(desk.prompt))
-
-
-def _digest(text: str) -> str:
-    return text_output(text).sha256
+    return lambda desk: sum(row.usd for row in stand_in.charges() if row.request_sha256 == desk.digest)
 
 
 def test_a_clip_is_bought_once_and_reused(desk: Desk, billed: Callable[[Desk], float]) -> None:
@@ -145,7 +69,7 @@ def test_a_lost_answer_is_left_to_a_person_who_adopts_the_task(
     while not billed(desk):
         assert time.monotonic() < end
         time.sleep(0.1)
-    (task,) = [row.external_id for row in stand_in.charges() if row.request_sha256 == _digest(desk.prompt)]
+    (task,) = [row.external_id for row in stand_in.charges() if row.request_sha256 == desk.digest]
     desk.takes.adopt(desk.take(), task, "a test", "seen in the portal")
     desk.follow(claimed)
     assert desk.node().status == NodeStatus.COMPLETED
@@ -222,7 +146,7 @@ class TestCancelling:
     ) -> None:
         claimed = desk.claim()
         desk.buyer.submit(claimed)
-        while desk.runway.check(desk.take().current.external_id or "").word != "RUNNING":
+        while desk.buyer.provider.check(desk.take().current.external_id or "").word != "RUNNING":
             time.sleep(0.02)
         desk.nodes.set_desired("lesson", Desired.CANCELLED)
         with pytest.raises(Cancelled):

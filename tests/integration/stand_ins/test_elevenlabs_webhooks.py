@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -16,40 +13,8 @@ from elevenlabs.core.api_error import ApiError
 from elevenlabs.types import WebhookHmacSettings, WebhookTarget_All, WebhookTarget_Ids
 
 from stand_ins.running import RunningStandIn
+from tests.integration.receiver import Receiver
 from tests.integration.stand_ins.calls import HEADERS, finished, submit, unique
-
-
-class Receiver:
-    """Keeps what it was sent, as (headers, body), and answers with the statuses it was told, then with 200."""
-
-    def __init__(self) -> None:
-        self.received: queue.Queue[tuple[Mapping[str, str], str]] = queue.Queue()
-        self.statuses: list[int] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                status = receiver.statuses.pop(0) if receiver.statuses else 200
-                self.send_response(status)
-                self.end_headers()
-                receiver.received.put((dict(self.headers), body))
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/webhooks/elevenlabs"
-
-    def next(self) -> tuple[Mapping[str, str], str]:
-        return self.received.get(timeout=10)
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +26,8 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStandI
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
+    with Receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture
@@ -99,7 +63,7 @@ def test_the_end_of_a_job_is_reported_with_what_a_check_answers(
     _, secret = subscribe(receiver.url)
     job = submit(sdk, unique("Good morning."), webhook=WebhookTarget_All())
     headers, body = receiver.next()
-    event = sdk.webhooks.construct_event(body, headers["ElevenLabs-Signature"], secret)
+    event = sdk.webhooks.construct_event(body.decode(), headers["ElevenLabs-Signature"], secret)
     assert event["type"] == "flows_generation"
     assert abs(event["event_timestamp"] - time.time()) < 10
     checked = finished(sdk, job)
@@ -116,7 +80,7 @@ def test_a_failed_job_is_reported_with_its_reason(
     stand_in.misbehave({"on": "flows.submit", "do": "fail-job", "reason": "moderated"})
     job = submit(sdk, unique("Bad words."), webhook=WebhookTarget_Ids(ids=[webhook]))
     headers, body = receiver.next()
-    data = sdk.webhooks.construct_event(body, headers["ElevenLabs-Signature"], secret)["data"]
+    data = sdk.webhooks.construct_event(body.decode(), headers["ElevenLabs-Signature"], secret)["data"]
     assert (data["id"], data["status"], data["failure_reason"]) == (job, "failed", "moderated")
 
 
@@ -183,7 +147,7 @@ def test_webhooks_are_lost_repeated_and_forged_on_demand(
         headers, body = receiver.next()
         if action == "forge-webhook":
             with pytest.raises(Exception, match="does not match"):
-                sdk.webhooks.construct_event(body, headers["ElevenLabs-Signature"], secret)
+                sdk.webhooks.construct_event(body.decode(), headers["ElevenLabs-Signature"], secret)
     time.sleep(0.3)
     assert receiver.received.empty()
     submit(sdk, submit_after, webhook=WebhookTarget_All())

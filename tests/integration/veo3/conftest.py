@@ -1,4 +1,4 @@
-"""Veo's stand-in in its own process, Google's SDK pointed at it, and S3 and DynamoDB behind the module."""
+"""Veo's stand-in in its own process and Google's SDK pointed at it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import google.auth.transport.requests
 import pytest
 import requests
 from google import genai
 from google.genai import types
 from google.oauth2 import service_account
-from moto.server import ThreadedMotoServer
 
 from stand_ins.running import RunningStandIn
 from stand_ins.veo3 import draft_secret
@@ -23,8 +21,6 @@ from video_production.providers.veo3 import Veo
 from video_production.providers.veo3.access import GoogleAccess, GoogleCredentials
 from video_production.storage import Storage
 
-BUCKET = "jiki-videos"
-CREDENTIALS = {"region_name": "us-east-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
 PROJECT = "drafts"
 LOCATION = "us-central1"
 MODEL = "veo-3.1-generate-001"
@@ -93,26 +89,9 @@ def prompt() -> str:
 
 
 @pytest.fixture(scope="session")
-def moto() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def storage(moto: str) -> Storage:
-    client = boto3.client("s3", endpoint_url=moto, **CREDENTIALS)
-    client.create_bucket(Bucket=BUCKET)
-    return Storage(client)
-
-
-@pytest.fixture(scope="session")
-def secret(moto: str, running: RunningStandIn) -> GoogleCredentials:
-    client = boto3.client("secretsmanager", endpoint_url=moto, **CREDENTIALS)
-    client.create_secret(Name=SECRET, SecretString=draft_secret(running.home))
-    return GoogleCredentials(SECRET, client=client)
+def secret(secrets: Any, running: RunningStandIn) -> GoogleCredentials:
+    secrets.create_secret(Name=SECRET, SecretString=draft_secret(running.home))
+    return GoogleCredentials(SECRET, client=secrets)
 
 
 @pytest.fixture

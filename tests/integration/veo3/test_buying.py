@@ -4,130 +4,43 @@ from __future__ import annotations
 
 import io
 import time
-import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import av
-import boto3
 import pytest
 from PIL import Image
 
 from stand_ins.running import RunningStandIn
-from tests.integration.veo3.conftest import BUCKET, CREDENTIALS
-from tests.unit.graphs import claim, text_output, write
+from tests.integration.desk import BUCKET, Desk
+from tests.unit.graphs import text_output, write
 from video_production.errors import MayHaveBeenPaid, ProviderJobFailed, ProviderRefused
 from video_production.nodes.model import Desired, Node, NodeStatus, Output
-from video_production.nodes.table import Claim, NodeTable
 from video_production.providers.veo3 import Veo
-from video_production.settings import FunctionSettings
 from video_production.storage import Storage
-from video_production.takes.buying import Buyer, Step
-from video_production.takes.model import Take, TakeState
-from video_production.takes.table import TakeTable
+from video_production.takes.model import TakeState
 
 PRICE = 1.6
 """US dollars for four seconds."""
 
 
-class Desk:
-    """One pipeline `prompt, slide → clip`, and a buyer at its tables. `ahead` moves the clock into the future."""
-
-    def __init__(self, veo: Veo, dynamodb: Any, storage: Storage, prompt: str) -> None:
-        suffix = uuid.uuid4().hex[:8]
-        for name, partition, sort in (
-            (f"nodes-{suffix}", "pipeline_id", "id"),
-            (f"takes-{suffix}", "take_id", "record"),
-        ):
-            kinds = [{"AttributeName": key, "AttributeType": "S"} for key in (partition, sort)]
-            keys = [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
-            dynamodb.create_table(
-                TableName=name, KeySchema=keys, AttributeDefinitions=kinds, BillingMode="PAY_PER_REQUEST"
-            )
-        self.ahead = 0.0
-        self.storage = storage
-        self.nodes = NodeTable(dynamodb, f"nodes-{suffix}", clock=self.clock)
-        self.takes = TakeTable(dynamodb, f"takes-{suffix}", f"nodes-{suffix}", clock=self.clock)
-        self.prompt = prompt
-        storage.put_bytes(prompt.encode(), BUCKET, f"{suffix}.txt", "text/plain")
-        slide = _slide()
-        storage.put_bytes(slide, BUCKET, f"{suffix}.png", "image/png")
-        config = {"provider": "veo3", "duration": 4}
-        graph = [
-            Node("lesson", "prompt", "Prompt", "asset"),
-            Node("lesson", "slide", "Slide", "asset"),
-            Node(
-                "lesson",
-                "clip",
-                "Clip",
-                "generate-animation",
-                {"prompt": ("prompt",), "referenceImage": ("slide",)},
-                config,
-            ),
-        ]
-        outputs = {
-            "prompt": text_output(prompt, BUCKET, f"{suffix}.txt"),
-            "slide": Output("image", f"{suffix}.png", len(slide), _digest(str(slide)), BUCKET),
-        }
-        write(self.nodes, graph, outputs)
-        settings = FunctionSettings.from_environment({"JIKI_ENVIRONMENT": "local", "VEO3_MODE": "draft"})
-        self.buyer = Buyer(
-            veo,
-            replace(settings.provider("veo3"), poll_interval=1),
-            self.nodes,
-            self.takes,
-            storage,
-            remaining=lambda: 300.0,
-            alert=pytest.fail,
-            clock=self.clock,
-        )
-
-    def clock(self) -> float:
-        return time.time() + self.ahead
-
-    def claim(self, process_uuid: str = "p1") -> Claim:
-        return claim(self.nodes, "clip", process_uuid)
-
-    def node(self) -> Node:
-        found = self.nodes.node("lesson", "clip")
-        assert found is not None
-        return found
-
-    def take(self) -> Take:
-        (identity,) = self.node().metadata["takes"]
-        found = self.takes.get(identity)
-        assert found is not None
-        return found
-
-    def follow(self, claimed: Claim, seconds: float = 60) -> Step:
-        """Check as the node machine does, without its waits, until the node is done."""
-        end = time.monotonic() + seconds
-        while (step := self.buyer.check(claimed)).status != "completed":
-            assert time.monotonic() < end, f"not done within {seconds} s: {self.node().metadata}"
-            time.sleep(0.1)
-        return step
-
-
-@pytest.fixture(scope="session")
-def dynamodb(moto: str) -> Any:
-    return boto3.client("dynamodb", endpoint_url=moto, **CREDENTIALS)
-
-
 @pytest.fixture
 def desk(veo: Veo, dynamodb: Any, storage: Storage, prompt: str) -> Desk:
-    return Desk(veo, dynamodb, storage, prompt)
+    """A pipeline `prompt, slide → clip`."""
+    desk = Desk(veo, dynamodb, storage, text_output(prompt).sha256, poll_interval=1)
+    inputs = {"prompt": ("prompt",), "referenceImage": ("slide",)}
+    clip = Node("lesson", "clip", "Clip", "generate-animation", inputs, {"provider": "veo3", "duration": 4})
+    slide = storage.put_bytes(_slide(), BUCKET, f"{desk.digest}.png", "image/png")
+    picture = Output("image", slide.key, slide.size, slide.sha256, BUCKET)
+    desk.publish(clip, prompt=desk.text(prompt), slide=picture)
+    return desk
 
 
 @pytest.fixture
 def billed(vertex: RunningStandIn) -> Callable[[Desk], float]:
     """What the stand-in charged for a desk's prompt, in US dollars."""
-    return lambda desk: sum(row.usd for row in vertex.charges() if row.request_sha256 == _digest(desk.prompt))
-
-
-def _digest(text: str) -> str:
-    return text_output(text).sha256
+    return lambda desk: sum(row.usd for row in vertex.charges() if row.request_sha256 == desk.digest)
 
 
 def _slide() -> bytes:
@@ -198,7 +111,7 @@ def test_an_empty_bucket_proves_nothing_and_the_film_may_be_adopted_later(
         desk.buyer.check(claimed)
     assert desk.take().state == TakeState.UNKNOWN
     wait_for_the_bill(desk, billed)
-    (operation,) = [row.external_id for row in vertex.charges() if row.request_sha256 == _digest(desk.prompt)]
+    (operation,) = [row.external_id for row in vertex.charges() if row.request_sha256 == desk.digest]
     path = f"/v1/{operation.rpartition('/operations/')[0]}:fetchPredictOperation"
     (video,) = ask("POST", path, {"operationName": operation}).json()["response"]["videos"]
     desk.takes.adopt(desk.take(), video["gcsUri"], "a test", "seen in the bucket")
