@@ -101,7 +101,8 @@ class Node:
     `asset` is `{type, source | content, sha256}` for asset nodes. `process_uuid` is the fence: minted when the node is
     claimed; a writer without the current one changes nothing. `asked_at` is when a person last asked for this node,
     `asked` how: "run" (the pipeline) or "retry" (this node, by name). `because` says, for people, what the last edit
-    changed that concerns it. `announced` is the `ended` that was published last. Times are Unix seconds.
+    changed that concerns it. `announced` is the `ended` that was published last. `begun` are the takes that it showed
+    when it was asked for again. Times are Unix seconds.
     """
 
     pipeline_id: str
@@ -125,6 +126,7 @@ class Node:
     because: tuple[str, ...] = ()
     slot: str = ""
     ticket: str = ""
+    begun: tuple[str, ...] = ()
 
     @property
     def input_ids(self) -> tuple[str, ...]:

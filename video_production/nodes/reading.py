@@ -50,6 +50,7 @@ def read_node(item: Mapping[str, Any]) -> Node:
         because=tuple(item.get("because", ())),
         slot=item.get("slot", ""),
         ticket=item.get("ticket", ""),
+        begun=tuple(item.get("begun", ())),
     )
 
 

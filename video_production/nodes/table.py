@@ -114,7 +114,7 @@ class NodeTable:
                     "asked": "run",
                     "because": list(because),
                 },
-                remove=["process_uuid", "output", "restarts", "slot", "ticket"],
+                remove=["process_uuid", "output", "restarts", "slot", "ticket", "begun"],
             ),
         )
 
@@ -347,11 +347,18 @@ class NodeTable:
         before = self.table.get(key) or {}
         # A wish is younger than the failure and than earlier wishes, even where the person's clock is behind.
         asked_at = max(self.clock(), before.get("touched_at", 0), before.get("asked_at", 0) + 0.001)
+        begun = before.get("metadata", {}).get("takes") or before.get("begun", [])
         actions: list[Check | Put | Update] = [
             Update(
                 table=self.name,
                 key=key,
-                set={"status": NodeStatus.PENDING, "metadata": {}, "asked_at": asked_at, "asked": asked},
+                set={
+                    "status": NodeStatus.PENDING,
+                    "metadata": {},
+                    "asked_at": asked_at,
+                    "asked": asked,
+                    **({"begun": begun} if begun else {}),
+                },
                 remove=["process_uuid", "restarts", "slot"],
                 condition="{status} = :failed",
                 values={"failed": NodeStatus.FAILED},

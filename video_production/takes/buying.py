@@ -368,7 +368,7 @@ class Buyer:
 
     def _wanted(self, claim: Claim) -> Wanted:
         wanted = read_wanted(claim, self.nodes, self.storage, self.provider, self.settings)
-        return keep_begun(wanted, self.takes, self.settings)
+        return keep_begun(wanted, self.takes, self.settings, self.storage)
 
     def _read(self, identity: str) -> Take:
         take = self.takes.get(identity)

@@ -17,9 +17,9 @@ from video_production.providers.interface import (
 )
 from video_production.settings import ProviderSettings
 from video_production.storage import Storage
-from video_production.takes.fingerprint import take_id
+from video_production.takes.fingerprint import request_hash, take_id
 from video_production.takes.model import Take, TakeAttempt, TakeState
-from video_production.takes.requests import attempt_of
+from video_production.takes.requests import attempt_of, kept_attempt
 from video_production.takes.table import TakeTable
 
 __all__ = ["Part", "Wanted", "keep_begun", "parts_of", "read_wanted", "roll_of", "settings_of"]
@@ -139,23 +139,41 @@ def read_wanted(
     return Wanted(claim, node, pipeline, request, parts)
 
 
-def keep_begun(wanted: Wanted, takes: TakeTable, settings: ProviderSettings) -> Wanted:
-    """What this claim has sent or bought stays what it follows.
+def keep_begun(wanted: Wanted, takes: TakeTable, settings: ProviderSettings, storage: Storage) -> Wanted:
+    """What this claim has sent or bought stays what it follows; so does what an earlier one has, unless it failed.
 
     Fingerprints hold the adapter's version. Where another one is deployed while a job runs, the node would want
-    something new in the middle of its work, and pay for it beside the job that is under way.
+    something new in the middle of its work, and pay for it beside the job that is under way. It may cut a script at
+    other places, too: pieces of both would repeat words or lose them. So what is not begun as a whole keeps only those
+    parts that are asked for alike. Raises TransientError, OperatorError.
     """
-    begun = wanted.node.metadata.get("takes", ())
-    if wanted.shown or len(begun) != len(wanted.parts):
+    shown = wanted.node.metadata.get("takes", ())
+    begun = [str(take_id) for take_id in shown or wanted.node.begun]
+    if not begun or begun == wanted.take_ids:
         return wanted
-    return replace(wanted, parts=tuple(_kept(*pair, takes, settings) for pair in zip(wanted.parts, begun, strict=True)))
+    states = (*_BEGUN, TakeState.FAILED) if shown else _BEGUN
+    found = [_begun(takes.get(take_id), states, settings) for take_id in begun]
+    asked = [kept_attempt(storage, take) if take else None for take in found]
+    if all(asked):
+        whole = [Part(place, len(begun), one.request, begun[place - 1]) for place, one in enumerate(asked, 1) if one]
+        return replace(wanted, parts=tuple(whole))
+    if len(begun) != len(wanted.parts):
+        return wanted
+    parts = [
+        replace(part, take_id=take_id) if take and (one is None or _alike(one.request, part.request)) else part
+        for part, take_id, take, one in zip(wanted.parts, begun, found, asked, strict=True)
+    ]
+    return replace(wanted, parts=tuple(parts))
 
 
-def _kept(part: Part, begun: str, takes: TakeTable, settings: ProviderSettings) -> Part:
-    take = takes.get(begun) if begun != part.take_id else None
-    if take is None or take.state not in _BEGUN or (take.mode, take.account) != (settings.mode, settings.account):
-        return part
-    return replace(part, take_id=begun)
+def _begun(take: Take | None, states: Sequence[TakeState], settings: ProviderSettings) -> Take | None:
+    if take is None or take.state not in states or (take.mode, take.account) != (settings.mode, settings.account):
+        return None
+    return take
+
+
+def _alike(one: GenerationRequest, other: GenerationRequest) -> bool:
+    return request_hash(one, "") == request_hash(other, "")
 
 
 def _input(node: Node, node_id: str, nodes: NodeTable, storage: Storage) -> InputContent:

@@ -24,6 +24,7 @@ from video_production.errors import (
 )
 from video_production.nodes.model import Desired, NodeStatus
 from video_production.providers.interface import Progress, Submission, Unknown
+from video_production.scheduling.asking import Asking
 from video_production.takes.model import TakeState
 
 ACCEPTED = Submission("job-1")
@@ -366,6 +367,50 @@ def test_another_version_of_the_adapter_does_not_buy_beside_the_job_that_is_unde
     assert stage.buyer().check(claim).status == "waiting"
     assert stage.buyer().check(claim).status == "completed"
     assert (len(stage.provider.sent), stage.take().id) == (1, bought)
+
+
+def test_another_version_of_the_adapter_does_not_pay_again_for_a_job_that_failed(stage: Stage) -> None:
+    """A webhook has told of the failure; the node's execution reads it after the deployment."""
+    submitted(stage)
+    take = stage.take()
+    stage.takes.mark_failed(take, take.attempt, code="x", message="Model error.", charged=None)
+    stage.provider.adapter_version = 2
+    stage.provider.answers = [Submission("job-2")]
+    with pytest.raises(ProviderJobFailed):
+        stage.buyer().check(stage.claim_of_voice())
+    assert len(stage.provider.sent) == 1
+
+
+@pytest.mark.parametrize("how", ["it stopped waiting", "a person adopted the job"])
+def test_another_version_of_the_adapter_goes_on_with_the_job_of_a_node_that_is_retried(stage: Stage, how: str) -> None:
+    submitted(stage)
+    take, claim = stage.take(), stage.claim_of_voice()
+    asking = Asking(stage.nodes, stage.takes, None, "")
+    if how == "it stopped waiting":
+        stage.nodes.fail(claim, "Still at work.", "Polling.LimitReached")
+        asking.retry("lesson", "voice")
+    else:
+        stage.takes.mark_unknown(take, take.attempt, "May have been paid.")
+        stage.nodes.fail(claim, "May have been paid.", "MayHaveBeenPaid")
+        asking.resolve("lesson", "voice", "adopt", who="ada", why="found it", external_id="job-1")
+    stage.provider.adapter_version = 2
+    again = stage.claim("p2")
+    assert stage.buyer().submit(again).status == "waiting"
+    stage.provider.progress = [READY]
+    assert stage.buyer().check(again).status == "completed"
+    assert (len(stage.provider.sent), stage.take().id) == (1, take.id)
+
+
+def test_another_version_of_the_adapter_makes_anew_what_failed_before_somebody_asked_again(stage: Stage) -> None:
+    submitted(stage)
+    take = stage.take()
+    stage.takes.mark_failed(take, take.attempt, code="x", message="Model error.", charged=False)
+    stage.nodes.fail(stage.claim_of_voice(), "Model error.", "ProviderJobFailed")
+    Asking(stage.nodes, stage.takes, None, "").retry("lesson", "voice")
+    stage.provider.adapter_version = 2
+    stage.provider.answers = [Submission("job-2")]
+    stage.buyer().submit(stage.claim("p2"))
+    assert (len(stage.provider.sent), stage.take().id == take.id) == (2, False)
 
 
 def test_another_version_of_the_adapter_sends_what_was_never_accepted_as_its_own(stage: Stage) -> None:

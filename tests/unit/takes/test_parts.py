@@ -263,6 +263,58 @@ def test_a_part_that_is_gone_from_the_bucket_is_not_bought_again(stage: Stage) -
     assert len(stage.provider.sent) == 3
 
 
+# Another version of the adapter
+
+
+@dataclass
+class InPairs(InLines):
+    """Cuts elsewhere: two lines at a time, or one and then the rest."""
+
+    first: int = 2
+
+    def parts(self, request: GenerationRequest) -> tuple[GenerationRequest, ...]:
+        lines = [str(part.inputs["script"][0].text) for part in super().parts(request)]
+        cut = ["\n".join(piece) for piece in (lines[: self.first], lines[self.first :]) if piece]
+        return tuple(replace(request, inputs={"script": (InputContent("text", _digest(text), text),)}) for text in cut)
+
+
+def deploy(stage: Stage, provider: InLines) -> None:
+    """Another version of the same adapter; what the provider will say is as before."""
+    provider.answers, provider.sent = stage.provider.answers, stage.provider.sent
+    provider.adapter_version, provider.storage = 2, stage.storage
+    stage.provider = provider
+
+
+def test_parts_that_are_cut_alike_are_kept_by_another_version_and_the_others_are_its_own(stage: Stage) -> None:
+    claim = under_way(stage, 1)
+    before = stage.voice().metadata["takes"]
+    deploy(stage, InLines(progress=[READY, READY]))
+    accepts(stage, "job-3")
+    assert drive(stage, claim) == ["waiting", "resubmit", "waiting"]
+    assert bought(stage) == ["one", "two", "three"]
+    after = stage.voice().metadata["takes"]
+    assert ([*after[:2]], after[2] == before[2]) == (before[:2], False)
+
+
+def test_pieces_of_two_ways_to_cut_a_script_are_never_joined(stage: Stage) -> None:
+    stage.provider = InPairs(storage=stage.storage)
+    claim = under_way(stage, 0)  # "one two", and "three" is not sent yet
+    deploy(stage, InPairs(first=1, progress=[READY, READY]))
+    accepts(stage, "job-2", "job-3")
+    drive(stage, claim)
+    assert bought(stage) == ["one\ntwo", "one", "two\nthree"]
+
+
+def test_what_is_begun_as_a_whole_is_kept_by_a_version_that_cuts_it_into_more(stage: Stage) -> None:
+    stage.provider = InPairs(storage=stage.storage)
+    claim = under_way(stage, 1)
+    before = stage.voice().metadata["takes"]
+    deploy(stage, InLines(progress=[READY]))
+    drive(stage, claim)
+    assert bought(stage) == ["one\ntwo", "three"]
+    assert stage.voice().metadata["takes"] == before
+
+
 # Hints
 
 
