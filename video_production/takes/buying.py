@@ -126,7 +126,7 @@ class Buyer:
         self.report = report
         self.completer = Completer(provider, settings, nodes, takes, storage)
         self.follower = Follower(
-            provider, takes, remaining=remaining, alert=alert, report=report, clock=clock, sleep=sleep
+            provider, takes, storage, remaining=remaining, alert=alert, report=report, clock=clock, sleep=sleep
         )
 
     def submit(self, claim: Claim) -> Step:

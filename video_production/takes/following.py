@@ -22,7 +22,9 @@ from video_production.errors import (
 )
 from video_production.metrics import Report, unreported
 from video_production.providers.interface import Attempt, GenerationProvider, Made, Price, Submission, Unknown
+from video_production.storage import Storage
 from video_production.takes.model import Take, TakeState
+from video_production.takes.requests import is_request_kept
 from video_production.takes.table import TakeTable
 
 __all__ = ["ANSWER_MARGIN", "CANCELLED", "Followed", "Follower", "Tell", "undecided"]
@@ -63,6 +65,7 @@ class Follower:
         self,
         provider: GenerationProvider,
         takes: TakeTable,
+        storage: Storage,
         *,
         remaining: Callable[[], float],
         alert: Callable[[str], None],
@@ -72,6 +75,7 @@ class Follower:
     ) -> None:
         self.provider = provider
         self.takes = takes
+        self.storage = storage
         self.remaining = remaining
         self.alert = alert
         self.report = report
@@ -138,7 +142,7 @@ class Follower:
             tell(last_answer=str(error))
             return "waiting"
         except ProviderRefused as refusal:
-            return self._never_sent(take, refusal)
+            return self._never_sent(take, attempt, refusal)
         if isinstance(found, Unknown):
             return self._undecide(take, found.why)
         if found.external_id and found.external_id in elsewhere:
@@ -147,8 +151,13 @@ class Follower:
             return self._made(take, attempt, found, tell, "answer lost, result found at the provider")
         return self.accepted(take, attempt, found, tell)
 
-    def _never_sent(self, take: Take, refusal: ProviderRefused) -> Followed:
-        """Row 5, late: the provider's module can prove that the request never left. Its node sends another one."""
+    def _never_sent(self, take: Take, attempt: Attempt, refusal: ProviderRefused) -> Followed:
+        """Row 5, late: the provider's module can prove that the request never left. Its node sends another one.
+
+        The proof is what is not stored beside the attempt. Where files were deleted it proves nothing.
+        """
+        if not is_request_kept(self.storage, attempt):
+            return self._undecide(take, "the files that would tell whether it was sent were deleted from the bucket")
         self.refused(take, refusal, refusal.retry_after)
         return "waiting"
 

@@ -14,7 +14,7 @@ from video_production.providers.interface import Attempt, Destination, Generatio
 from video_production.storage import Storage
 from video_production.takes.model import Take, TakeAttempt
 
-__all__ = ["attempt_of", "keep_request", "kept_attempt"]
+__all__ = ["attempt_of", "is_request_kept", "keep_request", "kept_attempt"]
 
 _FILE = "request.json"
 _LIMIT = 4 << 20
@@ -38,6 +38,12 @@ def keep_request(storage: Storage, attempt: Attempt) -> None:
     where = attempt.destination
     body = json.dumps(content, ensure_ascii=False).encode()
     storage.put_bytes(body, where.bucket, where.prefix + _FILE, "application/json")
+
+
+def is_request_kept(storage: Storage, attempt: Attempt) -> bool:
+    """Whether the file still lies there that was stored before anything of this attempt. Raises as `kept_attempt`."""
+    where = attempt.destination
+    return storage.head(where.bucket, where.prefix + _FILE) is not None
 
 
 def kept_attempt(storage: Storage, take: Take) -> Attempt | None:

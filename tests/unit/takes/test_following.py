@@ -404,6 +404,17 @@ def test_what_was_seen_of_one_job_does_not_end_another_that_a_person_named_meanw
     assert stage.takes.totals("lesson", "live").reserved == pytest.approx(0.0024)
 
 
+def test_deleted_files_do_not_prove_that_a_request_was_never_sent(stage: Stage) -> None:
+    """A module tells that by what is not stored beside the attempt; somebody has emptied the folder."""
+    take_id = lost(stage)
+    stage.storage.client.delete_object(Bucket=stage.bucket, Key=f"takes/{take_id}/a1/request.json")
+    stage.now += LIFE + 61
+    stage.provider.found = ProviderRefused("Never sent.", provider="obedient", code="not_sent", retry_after=0.0)
+    with pytest.raises(MayHaveBeenPaid, match="were deleted from the bucket"):
+        stage.buyer().check(stage.claim_of_voice())
+    assert (state(stage, take_id), len(stage.provider.sent)) == ("unknown", 1)
+
+
 def test_a_provider_that_can_not_be_reached_ends_nothing(stage: Stage) -> None:
     take_id = submitted(stage)
     stage.provider.progress = [ProviderUnreachable("503", provider="obedient")]
