@@ -9,6 +9,7 @@ back when its holder has moved on and that job has ended.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,6 +125,9 @@ def give_back_slot(table: Table, name: str, claim: Claim) -> bool:
         transact(table.client, [forget, remove], table.sleep)
     except ConditionFailed as failure:
         # Where it is not the node's any more it has come back: by somebody else, or by a try whose answer was lost.
+        if failure.failed[1]:
+            with suppress(ConditionFailed):
+                table.write(forget)  # else it would be looked for at every look
         return failure.failed[1]
     return True
 

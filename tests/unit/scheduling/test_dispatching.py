@@ -206,6 +206,18 @@ def test_a_node_that_is_started_again_keeps_its_slot(crowd: Crowd) -> None:
     assert crowd.held() == ["b", "c"]
 
 
+def test_a_node_forgets_the_slot_that_somebody_else_has_freed(crowd: Crowd) -> None:
+    crowd.ask("a", "b")
+    take = crowd.send("a")
+    crowd.nodes.fail(crowd.claim("a"), "Still running.", "Polling.LimitReached")
+    crowd.end_job(take)
+    crowd.scheduler.take({"provider": PROVIDER})  # the sweep
+    assert crowd.held() == ["b"]
+    crowd.advance("a")
+    assert crowd.node("a").slot == ""
+    assert crowd.scheduler.dispatcher.give_back([crowd.node("a")]) == set()
+
+
 def test_no_request_is_sent_without_the_slot(crowd: Crowd) -> None:
     crowd.ask("a")
     [slot] = held_slots(crowd.nodes.table, PROVIDER)
