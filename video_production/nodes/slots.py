@@ -23,6 +23,7 @@ __all__ = [
     "give_back_slot",
     "hand_over_slot",
     "held_slots",
+    "lost_slot",
     "read_slot",
     "release_slot",
     "slot_key",
@@ -102,6 +103,16 @@ def hand_over_slot(table: str, name: str, claim: Claim, process_uuid: str) -> Up
         key=slot_key(name),
         set={"process_uuid": process_uuid},
         condition=_MINE,
+        values={"mine": claim.process_uuid},
+    )
+
+
+def lost_slot(table: str, name: str, claim: Claim) -> Check:
+    """The condition that a claim does not have the slot that its node shows: somebody has removed the item."""
+    return Check(
+        table=table,
+        key=slot_key(name),
+        condition="attribute_not_exists({process_uuid}) OR {process_uuid} <> :mine",
         values={"mine": claim.process_uuid},
     )
 

@@ -15,7 +15,7 @@ from video_production.errors import NotFound, RequestError, Superseded
 from video_production.nodes.claims import Claim
 from video_production.nodes.model import Desired, Node, NodeStatus, Outcome, Output, Pipeline
 from video_production.nodes.reading import PIPELINE_ITEM, read_items, read_node, read_pipeline
-from video_production.nodes.slots import hand_over_slot, take_slot
+from video_production.nodes.slots import hand_over_slot, lost_slot, take_slot
 from video_production.nodes.tickets import Ticket, queue_partition, read_queue
 from video_production.tables import Check, ConditionFailed, Delete, Put, Table, Update, transact
 
@@ -254,6 +254,29 @@ class NodeTable:
             return fresh if old.get("process_uuid") == process_uuid else None
         return fresh
 
+    def wait_again(self, claim: Claim, slot: str) -> bool:
+        """Return a node whose execution is closed to pending, if the job slot that it shows is not its own any more.
+
+        It waits for another one, so that no limit is exceeded; what it has begun is kept, and nobody has asked for it
+        anew. False when it has moved on, and while it has its slot.
+        """
+        before = self.table.get(claim.key) or {}
+        begun = _begun(before)
+        update = Update(
+            table=self.name,
+            key=claim.key,
+            set={"status": NodeStatus.PENDING, "metadata": {}, **({"begun": begun} if begun else {})},
+            remove=["process_uuid", "slot"],
+            add={"restarts": 1},
+            condition=f"{_OWNED} AND {{slot}} = :slot",
+            values={**_owner_values(claim), "slot": slot},
+        )
+        try:
+            transact(self.client, [update, lost_slot(self.name, slot, claim)], self.table.sleep)
+        except ConditionFailed:
+            return False
+        return True
+
     def restarts(self, claim: Claim) -> int:
         item = self.table.get(claim.key)
         return int(item.get("restarts", 0)) if item else 0
@@ -347,7 +370,7 @@ class NodeTable:
         before = self.table.get(key) or {}
         # A wish is younger than the failure and than earlier wishes, even where the person's clock is behind.
         asked_at = max(self.clock(), before.get("touched_at", 0), before.get("asked_at", 0) + 0.001)
-        begun = before.get("metadata", {}).get("takes") or before.get("begun", [])
+        begun = _begun(before)
         actions: list[Check | Put | Update] = [
             Update(
                 table=self.name,
@@ -417,6 +440,11 @@ class NodeTable:
 
     def _pipeline_key(self, pipeline_id: str) -> dict[str, str]:
         return {"pipeline_id": pipeline_id, "id": PIPELINE_ITEM}
+
+
+def _begun(item: Mapping[str, Any]) -> list[str]:
+    """The takes that a node shows, or has shown before it was asked for again."""
+    return list(item.get("metadata", {}).get("takes") or item.get("begun", ()))
 
 
 def _owner_values(claim: Claim) -> dict[str, Any]:

@@ -170,6 +170,9 @@ class Scheduler:
         if fresh:
             self.report("StuckNodes")
             self._start(fresh)
+        elif slot and self.nodes.wait_again(claim, slot):
+            _log.warning("slot %s of node %s is gone; the node waits for another one", slot, claim.node_id)
+            self.report("StuckNodes")
 
     def _start(self, claim: Claim) -> bool:
         """Start the node's execution, named by its claim. False when that execution is already closed."""

@@ -206,6 +206,42 @@ def test_a_node_that_is_started_again_keeps_its_slot(crowd: Crowd) -> None:
     assert crowd.held() == ["b", "c"]
 
 
+@pytest.mark.parametrize("job", ["sent", "not sent"])
+def test_a_node_whose_slot_somebody_removed_waits_for_another_when_it_is_started_again(crowd: Crowd, job: str) -> None:
+    crowd.ask("a", "b", "c")
+    take = crowd.send("a") if job == "sent" else None
+    old = crowd.node("a")
+    crowd.dynamodb.tables["nodes"].pop((f"#slots#{PROVIDER}", old.slot.split("#")[1]))  # by hand
+    crowd.advance("c")
+    assert crowd.held() == ["b", "c"]
+    crowd.machines.close(str(old.process_uuid))
+    crowd.now += 500
+    crowd.advance("a")
+    crowd.advance("a")
+    assert crowd.held() == ["b", "c"]
+    assert (crowd.node("a").status, crowd.waiting()) == (NodeStatus.PENDING, ["a"])
+    assert crowd.node("a").begun == ((take.id,) if take else ())
+    crowd.finish("b")
+    assert crowd.held() == ["a", "c"]
+    assert crowd.node("a").status == NodeStatus.IN_PROGRESS
+    assert crowd.node("a").asked_at == old.asked_at
+    crowd.finish("a")
+    assert crowd.held() == ["c"]
+
+
+def test_a_node_is_not_started_again_for_ever_because_its_slot_is_removed(crowd: Crowd) -> None:
+    crowd.ask("a")
+    for _ in range(20):
+        node = crowd.node("a")
+        if node.process_uuid and node.status == NodeStatus.IN_PROGRESS:
+            crowd.dynamodb.tables["nodes"].pop((f"#slots#{PROVIDER}", node.slot.split("#")[1]))
+            crowd.machines.close(node.process_uuid)
+        crowd.now += 500
+        crowd.advance("a")
+    assert crowd.node("a").status == NodeStatus.FAILED
+    assert crowd.nodes.pipeline("a").outcome.status == "failed"  # type: ignore[union-attr]
+
+
 def test_a_node_forgets_the_slot_that_somebody_else_has_freed(crowd: Crowd) -> None:
     crowd.ask("a", "b")
     take = crowd.send("a")
