@@ -266,6 +266,8 @@ class ProviderOptions(_Section):
                 return f"{facts.name}.{option}: {facts.title} has no '{named}'; there are {_listed(known)}"
         if self.webhooks and not facts.webhooks:
             return f"{facts.name}.webhooks is true, but {facts.title} sends none"
+        if self.webhooks and not facts.asks_for_webhooks:
+            return f"{facts.name}.webhooks is true, but {facts.title} reports every job once somebody subscribed; remove it"
         whole = self.of(facts, names)
         waits = (whole.poll_interval, whole.poll_longest, whole.deadline)
         if whole.mode == "live" and whole.poll_interval < facts.fastest_poll:

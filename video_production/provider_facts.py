@@ -33,6 +33,8 @@ class ProviderFacts:
     deadline: float
     """How old a job may get before its node stops waiting for it."""
     first_poll: float = 10
+    asks_for_webhooks: bool = False
+    """Whether each job asks for its webhook; else every job of the account is reported to whoever subscribed."""
     growth: float = 0.1
     """A job is asked about after `age × growth`, but never sooner than `first_poll` or later than `longest_poll`."""
     longest_poll: float = 60
@@ -61,6 +63,7 @@ _FACTS = (
         makes="a voiceover",
         base_url="https://api.elevenlabs.io",
         webhooks=True,
+        asks_for_webhooks=True,
         concurrency=5,
         deadline=30 * 60,
         submit_budget=240,

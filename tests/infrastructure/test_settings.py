@@ -224,6 +224,10 @@ def test_overrides_that_are_no_object_are_one_sentence(environments: Mapping[str
             {"providers": {"veo3": {"webhooks": True}}},
             "providers.veo3.webhooks is true, but veo3 (Veo 3.1) sends",
         ),
+        (
+            {"providers": {"heygen": {"webhooks": True}}},
+            "providers.heygen.webhooks is true, but HeyGen reports every job once somebody subscribed; remove it.",
+        ),
         ({"providers": {"heygen": {"project": "lessons"}}}, "providers.heygen.project is no setting of HeyGen."),
         (
             {"providers": {"runway": {"model": "gen5"}}},

@@ -33,7 +33,7 @@ def test_the_table_of_each_providers_settings_is_complete_and_right() -> None:
 
 def usual(facts: ProviderFacts, name: str) -> str:
     """What a provider's setting is where `cdk.json` says nothing."""
-    if name == "webhooks" and not facts.webhooks:
+    if name == "webhooks" and not facts.asks_for_webhooks:
         return "–"
     if name in {option for each in PROVIDER_FACTS.values() for option in each.options} - set(facts.options):
         return "–"

@@ -49,7 +49,7 @@ def register(environment: str, provider: str) -> Iterator[str]:
     _store(client, name, made, provider)
     yield f" Webhook {made.webhook_id} of {provider} reports to {url}."
     yield f" Its secret is stored in {name}; functions read it within five minutes."
-    if not settings.webhooks:
+    if PROVIDER_FACTS[provider].asks_for_webhooks and not settings.webhooks:
         yield (
             f" Next: set webhooks to true for {provider} in cdk.json and deploy it ({deploy_command(environment)}), so "
             "that jobs ask for a report."

@@ -31,17 +31,19 @@ def secrets(deployed: Deployed, provider: Provider) -> Iterator[Any]:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as package:
         package.writestr("none.py", "")
-    variables = {"JIKI_ENVIRONMENT": "development", "ELEVENLABS_MODE": "draft", "ELEVENLABS_BASE_URL": provider.url}
-    functions.create_function(
-        FunctionName=NAMES.function("elevenlabs_submitter"),
-        Runtime="python3.13",
-        Role=role,
-        Handler="none.handler",
-        Code={"ZipFile": archive.getvalue()},
-        Environment={"Variables": variables},
-    )
+    for name in ("elevenlabs", "heygen"):
+        own = {f"{name.upper()}_MODE": "draft", f"{name.upper()}_BASE_URL": provider.url}
+        functions.create_function(
+            FunctionName=NAMES.function(f"{name}_submitter"),
+            Runtime="python3.13",
+            Role=role,
+            Handler="none.handler",
+            Code={"ZipFile": archive.getvalue()},
+            Environment={"Variables": {"JIKI_ENVIRONMENT": "development", **own}},
+        )
     yield manager
-    functions.delete_function(FunctionName=NAMES.function("elevenlabs_submitter"))
+    for name in ("elevenlabs", "heygen"):
+        functions.delete_function(FunctionName=NAMES.function(f"{name}_submitter"))
     iam.delete_role(RoleName="webhooks")
     for name in (NAMES.secret("elevenlabs"), SECRET):
         manager.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
@@ -65,6 +67,23 @@ def test_a_subscription_is_made_and_its_secret_stored(shell: Shell, secrets: Any
     ]
     settings = provider.received[1].body["settings"]
     assert (settings["webhook_url"], settings["name"]) == (URL, NAMES.stack)
+
+
+def test_heygen_reports_every_job_so_nothing_else_is_to_be_set(shell: Shell, secrets: Any, provider: Provider) -> None:
+    name = NAMES.webhook_secret("heygen")
+    secrets.create_secret(Name=name)
+    secrets.create_secret(Name=NAMES.secret("heygen"), SecretString="key")
+    created = reply(200, {"data": {"endpoint_id": "ep_1", "secret": "whsec_1"}})
+    provider.answers(reply(200, {"data": [], "has_more": False}), created)
+    code, out, _ = shell.run(*REGISTER, "--provider", "heygen")
+    secrets.delete_secret(SecretId=NAMES.secret("heygen"), ForceDeleteWithoutRecovery=True)
+    stored = secrets.get_secret_value(SecretId=name)["SecretString"]
+    secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    assert (code, stored) == (0, "whsec_1")
+    assert out.splitlines()[1:] == [
+        f" Webhook ep_1 of heygen reports to {URL.replace('elevenlabs', 'heygen')}.",
+        f" Its secret is stored in {name}; functions read it within five minutes.",
+    ]
 
 
 def test_a_second_time_changes_nothing(shell: Shell, secrets: Any, provider: Provider) -> None:
