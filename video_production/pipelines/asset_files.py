@@ -12,7 +12,7 @@ from pathlib import Path
 from video_production.pipelines.media_kinds import HEAD, kinds_of
 from video_production.pipelines.node_base import Asset
 
-__all__ = ["LARGEST_TEXT", "content_text", "file_digest", "find_problem", "local_path", "text_of"]
+__all__ = ["LARGEST_TEXT", "content_text", "file_digest", "find_problem", "head_of", "local_path", "text_of"]
 
 LARGEST_TEXT = 1_000_000
 """In bytes: the largest text or JSON asset."""
@@ -52,6 +52,18 @@ def text_of(asset: Asset, folder: Path) -> str | None:
         return path.read_bytes().decode("utf-8-sig")
     except (OSError, ValueError):
         return None
+
+
+def head_of(asset: Asset, folder: Path) -> bytes:
+    """The first bytes of an asset's file, as many as tell its kind; none where it is out of reach."""
+    path = local_path(asset, folder)
+    try:
+        if path is None or not path.is_file():
+            return b""
+        with path.open("rb") as file:
+            return file.read(HEAD)
+    except (OSError, ValueError):
+        return b""
 
 
 def file_digest(path: Path) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 from video_production.errors import Problem
 from video_production.pipelines import graph
 from video_production.pipelines import provider_limits as limits
-from video_production.pipelines.asset_files import find_problem, text_of
+from video_production.pipelines.asset_files import find_problem, head_of, text_of
+from video_production.pipelines.media_kinds import kinds_of, picture_format
 from video_production.pipelines.messages import Located, closest, listed, nearest
-from video_production.pipelines.node_types import NODE_TYPES, RunwayConfig, VoiceoverConfig
+from video_production.pipelines.node_types import NODE_TYPES, RunwayConfig, TalkingHeadConfig, VoiceoverConfig
 from video_production.pipelines.steps import Step
 
 __all__ = ["find_problems", "in_document_order"]
@@ -48,6 +49,8 @@ def _of_one(step: Step, by_id: Mapping[str, Step], folder: Path) -> Iterator[Pro
             key, message = finding
             yield Problem(f"{step.path}.asset.{key}".rstrip("."), message)
     yield from _too_long(step, by_id, folder)
+    yield from _unfit_pictures(step, by_id, folder)
+    yield from _unfit_speech(step, by_id)
 
 
 def _duplicates(steps: Sequence[Step]) -> Iterator[Located]:
@@ -181,4 +184,33 @@ def _too_long(step: Step, by_id: Mapping[str, Step], folder: Path) -> Iterator[P
         if units > limit:
             yield Problem(
                 path, f"The prompt '{source.id}' has {units:,} characters; runway takes at most {limit:,}. Shorten it."
+            )
+
+
+def _unfit_pictures(step: Step, by_id: Mapping[str, Step], folder: Path) -> Iterator[Problem]:
+    """A picture of a kind that the provider refuses; the others would be paid for before it does."""
+    provider = getattr(step.config, "provider", "")
+    takes = limits.PICTURES.get(provider, ())
+    for slot in ("background", "referenceImage") if takes else ():
+        for id in step.inputs.get(slot, ()):
+            source = by_id.get(id)
+            asset = source.asset if source and source.asset and source.asset.type == "image" else None
+            head = head_of(asset, folder) if asset else b""
+            if head and "image" in kinds_of(head) and picture_format(head) not in takes:
+                kinds = f"{', '.join(takes[:-1])} or {takes[-1]}"
+                yield Problem(
+                    f"{step.path}.inputs.{slot}",
+                    f"The picture '{id}' is not {kinds}; {provider} takes no other. Convert it.",
+                )
+
+
+def _unfit_speech(step: Step, by_id: Mapping[str, Step]) -> Iterator[Problem]:
+    """Speech in a format that HeyGen refuses."""
+    for id in step.inputs.get("audio", ()) if isinstance(step.config, TalkingHeadConfig) else ():
+        source = by_id.get(id)
+        config = source.config if source else None
+        if isinstance(config, VoiceoverConfig) and config.output_format.startswith("opus"):
+            yield Problem(
+                f"{step.path}.inputs.audio",
+                f"HeyGen takes MP3 or WAV, and '{id}' speaks Opus. Set its outputFormat to mp3_44100_128.",
             )

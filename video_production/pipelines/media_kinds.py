@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from typing import Literal
 
-__all__ = ["HEAD", "Kind", "kinds_of"]
+__all__ = ["HEAD", "Kind", "kinds_of", "picture_format"]
 
 HEAD = 4096
 """How many bytes `kinds_of` wants to see."""
@@ -59,6 +59,15 @@ def kinds_of(head: bytes) -> tuple[Kind, ...]:
     if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
         return ("image",)
     return ("text",) if _is_text(head) else ()
+
+
+def picture_format(head: bytes) -> str:
+    """`PNG`, `JPEG` or `WebP` for a picture that starts with `head`; empty for every other file."""
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    return "WebP" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else ""
 
 
 def _brand(brand: bytes) -> tuple[Kind, ...]:

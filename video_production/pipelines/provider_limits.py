@@ -12,6 +12,8 @@ from typing import Literal, get_args
 __all__ = [
     "ANIMATION_PROMPT_LIMIT",
     "LONGEST_SCRIPT",
+    "LONGEST_SPEECH",
+    "PICTURES",
     "PRONUNCIATION_DICTIONARIES",
     "RETIRED_VOICE_MODELS",
     "RUNWAY_MODELS",
@@ -126,6 +128,12 @@ VeoModelId = Literal["veo-3.1-generate-001", "veo-3.1-fast-generate-001", "veo-3
 
 ANIMATION_PROMPT_LIMIT = {"runway": 1_000}
 """The longest prompt in UTF-16 code units, where the provider states one."""
+
+LONGEST_SPEECH = {"heygen": 600.0}
+"""How many seconds one talking head may speak."""
+
+PICTURES = {"heygen": ("PNG", "JPEG"), "veo3": ("PNG", "JPEG"), "runway": ("PNG", "JPEG", "WebP")}
+"""The kinds of picture that a provider takes as a background or as the first frame."""
 
 TALKING_HEAD_RATIOS = {(16, 9): "16:9", (9, 16): "9:16", (4, 5): "4:5", (5, 4): "5:4", (1, 1): "1:1"}
 TalkingHeadEngine = Literal["avatar_iii", "avatar_iv", "avatar_v"]
