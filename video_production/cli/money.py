@@ -54,7 +54,8 @@ def plan(
     if as_json:
         click.echo(json.dumps(plan_object(made), ensure_ascii=False, indent=2))
         return
-    for line in plan_lines(made, str(document)):
+    options = "" if budget is None else f" --budget {budget:.12g}"
+    for line in plan_lines(made, str(document), options + (" --fresh" if fresh else "")):
         click.echo(line)
 
 
@@ -76,7 +77,9 @@ def cost(pipeline: str | None, month: str | None, environment: str | None, chart
     from video_production.cli.workspace import load_known, site
 
     if (pipeline is None) == (month is None):
-        raise RequestError("Name either a pipeline or a --month.")
+        raise RequestError("Name either a pipeline or a month, such as --month 2026-11.")
+    if chart and chart.suffix.lower() != ".svg":
+        raise RequestError(f"--chart draws SVG, and '{chart}' is named otherwise. Let its name end with .svg.")
     found = site(environment).snapshot()
     if pipeline is not None:
         known, _ = load_known(found, pipeline_id(pipeline))

@@ -20,8 +20,11 @@ _MARKS = {"reuse": "=", "make": "+", "remake": "~", "go on": "•", "decide": "?
 _QUIET = frozenset({"it is new", "it is not made yet"})
 
 
-def plan_lines(plan: Plan, document: str) -> Iterator[str]:
-    """What a person reads: one line per node, its causes below it, and what all of it comes to."""
+def plan_lines(plan: Plan, document: str, options: str = "") -> Iterator[str]:
+    """What a person reads: one line per node, its causes below it, and what all of it comes to.
+
+    `options` are those of `produce` that the plan was asked with, such as ` --budget 5`.
+    """
     yield f"{plan.place.banner} · {plan.pipeline.id} · {plan.pipeline.title}"
     steps = [step for step in plan.steps if step.node.type != "asset"]
     changed = [step for step in plan.steps if step.action == "provide" and step.why and step.why != ("it is new",)]
@@ -37,10 +40,11 @@ def plan_lines(plan: Plan, document: str) -> Iterator[str]:
             yield f"     {words}"
     if plan.publication.removed:
         yield f" - removed: {listing(plan.publication.removed)}"
-    yield from _sums(plan, document)
+    yield from _sums(plan)
+    yield from _next(plan, document, options)
 
 
-def _sums(plan: Plan, document: str) -> Iterator[str]:
+def _sums(plan: Plan) -> Iterator[str]:
     counts = {"reuse": 0, "make": 0, "remake": 0}
     for step in plan.steps:
         if step.node.type != "asset" and step.action in counts:
@@ -69,8 +73,20 @@ def _sums(plan: Plan, document: str) -> Iterator[str]:
         yield f" {budget[0].upper()}{budget[1:]}"
     if plan.make:
         yield f" Expected to take {waiting(plan.seconds)}"
+
+
+def _next(plan: Plan, document: str, options: str) -> Iterator[str]:
+    """The commands that lead on: first to what a person has to decide, then to the video."""
+    where = f"{quoted(document)}{plan.place.option}"
     live = "".join(f" --live {name}" for name in plan.pipeline.live or ())
-    yield f" Next: ./jiki-video produce {quoted(document)}{plan.place.option}{live} --plan {plan.hash}"
+    undecided = [step.node.id for step in plan.steps if step.action == "decide"]
+    steps = [
+        f"./jiki-video why {quoted(document)} {node_id}{plan.place.option}  tells what can be decided"
+        for node_id in undecided
+    ]
+    steps.append(f"./jiki-video produce {where}{live}{options} --plan {plan.hash}")
+    for number, step in enumerate(steps):
+        yield f" {'Next:' if number == 0 else '     '} {step}"
 
 
 def plan_object(plan: Plan) -> dict[str, Any]:

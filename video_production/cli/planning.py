@@ -17,6 +17,7 @@ from video_production.cli.times import Work, likely, makespan
 from video_production.cli.workspace import Reader, Site, Snapshot, takes_of
 from video_production.errors import RequestError, VideoProductionError
 from video_production.nodes.model import Node, NodeStatus, Pipeline
+from video_production.pipelines.provider_limits import LONGEST_SPEECH
 from video_production.providers.prices import PriceList, dollars
 from video_production.scheduling.publishing import Publication, compare
 from video_production.settings import PROVIDER_FACTS, FunctionSettings
@@ -286,6 +287,7 @@ def _warnings(steps: Sequence[Planned]) -> list[str]:
     bought = [step.node for step in steps if step.mode == "live"]
     refused = placeholders(bought, [str(node.provider) for node in bought])
     warnings = [f"{problem.path} would be refused: {problem.message}" for problem in refused]
+    warnings += [words for step in steps if (words := _speaks_too_long(step))]
     for step in steps:
         if step.mode != "live" or not step.purchases:
             continue
@@ -294,6 +296,22 @@ def _warnings(steps: Sequence[Planned]) -> list[str]:
             title = PROVIDER_FACTS[str(step.node.provider)].title
             warnings.append(f"{step.node.id}: the real {title} is paid to work on a draft ({', '.join(drafts)})")
     return warnings
+
+
+def _speaks_too_long(step: Planned) -> str:
+    """What to say of a talking head that its provider will refuse, or may, once its voice is there and paid for."""
+    limit = LONGEST_SPEECH.get(str(step.node.provider))
+    if limit is None or step.node.type != "generate-talking-head" or not step.purchases:
+        return ""
+    price = step.purchases[0].price
+    if price.high.quantity <= limit:
+        return ""
+    sure = price.low.quantity > limit
+    return (
+        f"{step.node.id}: its speech {'lasts' if sure else 'may last'} longer than {limit / 60:.0f} minutes, which "
+        f"{PROVIDER_FACTS[str(step.node.provider)].title} refuses. Cut its script into several talking heads and "
+        "merge them."
+    )
 
 
 def _hash(

@@ -274,6 +274,36 @@ def test_a_plan_reads_well() -> None:
     assert not any(word in line for line in lines for word in ("fence", "settle", "claim", "slot", "splice"))
 
 
+def test_the_next_command_keeps_what_the_plan_was_asked_with() -> None:
+    plan = Here().plan(graph(), budget_usd=4.4)
+    last = list(plan_lines(plan, "lesson.yaml", " --budget 4.4 --fresh"))[-1]
+    assert last == f" Next: ./jiki-video produce lesson.yaml --budget 4.4 --fresh --plan {plan.hash}"
+
+
+def test_a_decision_comes_before_the_next_run() -> None:
+    made = Here().plan(graph())
+    steps = [replace(one, action="decide") if one.node.id == "voice" else one for one in made.steps]
+    plan = replace(made, steps=tuple(steps))
+    assert list(plan_lines(plan, "lesson.yaml"))[-2:] == [
+        " Next: ./jiki-video why lesson.yaml voice  tells what can be decided",
+        f"       ./jiki-video produce lesson.yaml --plan {plan.hash}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sentences", "words"), [(100, ()), (150, ("may last",)), (300, ("lasts",))], ids=["short", "perhaps", "surely"]
+)
+def test_speech_that_heygen_would_refuse_is_told_before_its_voice_is_bought(
+    sentences: int, words: tuple[str, ...]
+) -> None:
+    plan = Here().plan(graph(" ".join([SCRIPT] * sentences)))
+    assert plan.warnings == tuple(
+        f"head: its speech {word} longer than 10 minutes, which HeyGen refuses. Cut its script into several talking "
+        "heads and merge them."
+        for word in words
+    )
+
+
 def test_programs_get_every_cause_and_both_ends_of_every_range() -> None:
     told = plan_object(finished(graph(speed=1.0)).plan(graph(speed=1.1)))
     assert told["nodes"][1]["why"] == ["speed 1.0 → 1.1"]
