@@ -18,7 +18,6 @@ __all__ = ["Reasons", "Situation", "reasons", "reasons_object"]
 
 _WHO = {
     "caller": "Whoever asked for it has to mend that.",
-    "provider": "It is the provider's doing.",
     "operator": "Whoever runs this environment has to mend that.",
 }
 _WORDS = {
@@ -151,13 +150,23 @@ def _failed(situation: Situation, node: Node, found: Reasons) -> None:
         found.todo.append((_command(situation, "retry", node.id), "sends it again and may cost again"))
         return
     if not stopped and isinstance(kind, type) and issubclass(kind, errors.VideoProductionError):
-        found.told.append(_WHO[kind.who])
+        found.told += _whose(kind, node)
     if node.type.startswith("generate-"):
         found.told.append("What was bought of it is kept." if made else "Nothing was paid for it.")
     if kind is errors.BudgetExceeded:
         found.todo.append((f"{_produce(situation)} --budget USD", "with a higher budget"))
         return
     found.todo.append((_produce(situation), "goes on" if stopped else "tries again, when that is mended"))
+
+
+def _whose(kind: type[errors.VideoProductionError], node: Node) -> list[str]:
+    """Who must act. A refusal says that itself: it may lie with the account, the document or the provider."""
+    title = PROVIDER_FACTS[str(node.provider)].title if node.provider in PROVIDER_FACTS else "The provider"
+    if issubclass(kind, errors.ProviderRefused):
+        return [f"{title} refused the request."]
+    if issubclass(kind, errors.ProviderJobFailed):
+        return [f"{title} took the request and ended it without a result."]
+    return [_WHO[kind.who]] if kind.who in _WHO else []
 
 
 def _titles(takes: list[Take]) -> str:

@@ -100,7 +100,8 @@ def test_a_job_that_failed_and_may_be_charged_is_sent_again_by_name_alone() -> N
 @pytest.mark.parametrize(
     ("error_type", "who"),
     [
-        ("ProviderRefused", "It is the provider's doing."),
+        ("ProviderRefused", "ElevenLabs refused the request."),
+        ("ProviderJobFailed", "ElevenLabs took the request and ended it without a result."),
         ("RequestError", "Whoever asked for it has to mend that."),
         ("OperatorError", "Whoever runs this environment has to mend that."),
     ],
