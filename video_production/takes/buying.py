@@ -380,7 +380,7 @@ class Buyer:
 
     def _show(self, wanted: Wanted, part: Part, take: Take | None, reused: bool | None = None) -> None:
         last = take.current if take else None
-        if take and take.state in (TakeState.SUBMITTED, TakeState.SUBMITTING):
+        if take and not take.made:
             share(self.takes, take, wanted.claim)
         self.nodes.touch(
             wanted.claim,

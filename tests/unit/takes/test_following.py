@@ -375,6 +375,19 @@ def test_a_person_is_told_once_of_a_job_that_its_provider_does_not_know(stage: S
     assert told.count("MayHaveBeenPaid") == 1
 
 
+def test_one_that_met_a_job_while_it_was_undecided_keeps_it_alive_when_it_goes_on(stage: Stage) -> None:
+    take_id = of_which_its_provider_knew_nothing(stage)
+    another = publish_again(stage, "another")
+    with pytest.raises(MayHaveBeenPaid):
+        stage.buyer().submit(another)
+    stage.takes.adopt(stage.take(), "job-1", "ada", "it is there")  # before the end of the other node is written
+    stage.provider.progress = [RUNNING, RUNNING]
+    assert stage.buyer().check(another).status == "waiting"
+    stage.nodes.set_desired("lesson", Desired.CANCELLED)
+    stage.provider.cancels = True
+    assert not stage.buyer().follow(take_id).over
+
+
 def test_two_who_find_at_once_that_a_job_is_gone_tell_a_person_once(stage: Stage) -> None:
     take_id = submitted(stage)
     told: list[str] = []
