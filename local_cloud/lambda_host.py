@@ -92,7 +92,7 @@ class LambdaHost:
             outcome = self._run(sandbox, payload, request_id or str(uuid.uuid4()))
         finally:
             self._busy.discard(sandbox)
-            pool.release(sandbox, self._stamp())
+            pool.release(sandbox)
         if self._closing.is_set():
             raise HostClosed(name)
         return outcome
@@ -213,10 +213,11 @@ class _Pool:
             raise HostClosed(self._function.name)
         return sandbox
 
-    def release(self, sandbox: Sandbox, stamp: int) -> None:
+    def release(self, sandbox: Sandbox) -> None:
+        """Take a sandbox back. Whether its code is still current is asked when it is wanted again."""
         with self._changed:
             self._out.discard(sandbox)
-            keep = self._current(sandbox, stamp) and not self._closed
+            keep = self._usable(sandbox) and not self._closed
             if keep:
                 self._idle.append(sandbox)
             self._changed.notify()
@@ -225,12 +226,12 @@ class _Pool:
 
     def _retire(self, stamp: int) -> None:
         """Drop idle sandboxes that died, hold old code or have another size."""
-        for sandbox in [s for s in self._idle if not self._current(s, stamp)]:
+        for sandbox in [s for s in self._idle if not (self._usable(s) and s.stamp == stamp)]:
             self._idle.remove(sandbox)
             sandbox.end()
 
-    def _current(self, sandbox: Sandbox, stamp: int) -> bool:
-        return sandbox.alive and sandbox.stamp == stamp and sandbox.function is self._function
+    def _usable(self, sandbox: Sandbox) -> bool:
+        return sandbox.alive and sandbox.function is self._function
 
     def close(self) -> None:
         with self._changed:
