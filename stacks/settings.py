@@ -267,7 +267,8 @@ class ProviderOptions(_Section):
         if self.webhooks and not facts.webhooks:
             return f"{facts.name}.webhooks is true, but {facts.title} sends none"
         if self.webhooks and not facts.asks_for_webhooks:
-            return f"{facts.name}.webhooks is true, but {facts.title} reports every job once somebody subscribed; remove it"
+            reports = f"{facts.title} reports every job once somebody subscribed"
+            return f"{facts.name}.webhooks is true, but {reports}; remove it"
         whole = self.of(facts, names)
         waits = (whole.poll_interval, whole.poll_longest, whole.deadline)
         if whole.mode == "live" and whole.poll_interval < facts.fastest_poll:
