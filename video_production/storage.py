@@ -59,6 +59,8 @@ _MISSING = {"NoSuchKey", "404", "NotFound"}
 
 @dataclass(frozen=True, slots=True)
 class S3Location:
+    """Where an object lies, or will lie."""
+
     bucket: str
     key: str
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from tests.e2e.lab import Lab
-from video_production.takes.ledger import balance, read_entry
+from video_production.takes.entries import balance, read_entry
 
 _ENDS = ("settled", "refunded")
 

@@ -16,7 +16,7 @@ import pytest
 from local_cloud.stand_in import StandIn
 from stand_ins.charge_book import Charge, ChargeBook
 from tests.e2e.lab import CHECKOUT, Lab
-from video_production.takes.ledger import balance, read_entry
+from video_production.takes.entries import balance, read_entry
 
 SCRIPT = "A binary search halves what is left with every look."
 

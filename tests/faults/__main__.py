@@ -41,7 +41,7 @@ from tests.faults.subjects import SUBJECTS, Subject, cut_early, film_once
 from tests.faults.taps import FAULTS, Fault, Point
 from tests.faults.world import PIPELINE, World
 from video_production.nodes.model import NodeStatus
-from video_production.takes.ledger import balance
+from video_production.takes.entries import balance
 from video_production.takes.model import TakeState
 
 ROOT = Path(__file__).resolve().parents[2]

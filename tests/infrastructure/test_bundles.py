@@ -54,8 +54,19 @@ def services_in(folder: Path) -> set[str]:
     return {path.name for path in (folder / "botocore" / "data").iterdir() if path.is_dir()}
 
 
-NOT_AT_THE_START = {"requests", "charset_normalizer", "pysubs2", "fractions", "video_production.media.mp3"}
+NOT_AT_THE_START = {
+    "requests",
+    "charset_normalizer",
+    "fractions",
+    "video_production.media.mp3",
+    "video_production.providers.elevenlabs.script",
+    "video_production.takes.entries",
+}
 """What a function that only looks something up shall not load when it starts."""
+
+
+LEDGERS = {"video_production.providers", "video_production.providers.made"}
+"""All that a function which talks to no provider needs to know of them."""
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -70,6 +81,9 @@ def test_every_import_of_a_function_resolves_inside_its_bundle_and_the_bundle_ho
     assert seen["outside"] == []
     own = {str(path.relative_to(folder)) for path in files_of(folder) if path.suffix == ".py"}
     assert {path for path in own if path.startswith(("functions/", "video_production/"))} == set(seen["own"])
+    assert "pysubs2" not in seen["started"]
+    if role in ("scheduler", "sweeper", "pipeline_starter"):
+        assert not {name for name in seen["started"] if name.startswith("video_production.providers")} - LEDGERS
     if not ROLES[role].ffmpeg and role != "error_callback":
         assert not NOT_AT_THE_START & set(seen["started"])
 

@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape, quoteattr
 from video_production.cli.costs import Costs
 from video_production.cli.words import count, money
 from video_production.settings import PROVIDER_FACTS
-from video_production.takes.ledger import Entry
+from video_production.takes.entries import Entry
 from video_production.takes.model import LedgerEvent
 
 __all__ = ["chart"]

@@ -13,7 +13,7 @@ from video_production.cli.words import amount, money
 from video_production.cli.workspace import Snapshot
 from video_production.errors import RequestError
 from video_production.nodes.model import Pipeline
-from video_production.takes.ledger import Entry, balance
+from video_production.takes.entries import Entry, balance
 from video_production.takes.model import LedgerEvent
 
 __all__ = [

@@ -26,8 +26,9 @@ from video_production.scheduling.asking import Asking
 from video_production.settings import LOCAL_BUCKET, FunctionSettings, local_home, submitter_of
 from video_production.storage import Storage, StoredObject
 from video_production.tables import decode
-from video_production.takes.ledger import TOTAL, Ledger, Totals, month_of, read_entry, read_totals
-from video_production.takes.ledger import Entry as LedgerEntry
+from video_production.takes.entries import Entry as LedgerEntry
+from video_production.takes.entries import read_entry
+from video_production.takes.ledger import TOTAL, Ledger, Totals, month_of, read_totals
 from video_production.takes.model import Take
 from video_production.takes.table import TAKE, TakeTable, read_take
 

@@ -20,7 +20,7 @@ from video_production.scheduling.asking import Asking
 from video_production.scheduling.publishing import Publisher
 from video_production.settings import LOCAL_BUCKET, FunctionSettings
 from video_production.storage import Storage, StoredObject
-from video_production.takes.ledger import Entry as LedgerEntry
+from video_production.takes.entries import Entry as LedgerEntry
 from video_production.takes.ledger import Totals
 from video_production.takes.model import Take
 from video_production.takes.table import TakeTable

@@ -14,8 +14,6 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-import pysubs2
-
 from video_production.errors import MediaError
 
 __all__ = ["Cue", "cues_from_alignment", "join", "read_captions", "shift", "to_srt", "to_vtt", "write_captions"]
@@ -119,6 +117,8 @@ def read_captions(data: bytes) -> list[Cue]:
     if not blocks and form == "srt" and text.strip():
         raise MediaError("The captions hold no times; give a SubRip (.srt) or WebVTT (.vtt) file.")
     numbered = "\n\n".join(f"{number}\n{block}" for number, block in enumerate([*blocks, ""], start=1))
+    import pysubs2
+
     events = pysubs2.SSAFile.from_string(numbered.replace("\\", _BACKSLASH), format_=form, keep_html_tags=True)
     cues = [Cue(event.start / 1000, event.end / 1000, _plain(event.text, form)) for event in events]
     return _in_order(cues, clip=False)
@@ -271,6 +271,8 @@ def _in_order(cues: Iterable[Cue], clip: bool = True) -> list[Cue]:
 
 
 def _written(cues: Iterable[Cue], form: str) -> bytes:
+    import pysubs2
+
     file = pysubs2.SSAFile()
     for cue in cues:
         text = cue.text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n").replace("\\", _BACKSLASH)

@@ -10,7 +10,8 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from video_production.nodes.model import Captions, MediaType
+from video_production.nodes.model import MediaType
+from video_production.providers.made import Made, Price
 
 __all__ = [
     "Attempt",
@@ -74,30 +75,6 @@ class Attempt:
     request: GenerationRequest
     destination: Destination
     wanted: bool = field(default=True, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """A quantity and what it costs: `quantity` in `unit` (characters, seconds, credits), `usd` in US dollars."""
-
-    quantity: float
-    unit: str
-    usd: float
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A finished take, stored at its destination. `duration` in seconds, `size` in bytes."""
-
-    type: MediaType
-    bucket: str
-    s3_key: str
-    size: int
-    sha256: str
-    duration: float | None
-    external_id: str | None = None
-    captions: Captions | None = None
-    cost: Price | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from video_production.errors import OperatorError
-from video_production.providers.interface import Price
+from video_production.providers.made import Price
 
 __all__ = ["PRICES", "PriceList", "dollars", "price_date", "price_of"]
 

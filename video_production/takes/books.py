@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from video_production.settings import LEDGER_INDEX
 from video_production.tables import Table
-from video_production.takes.ledger import TOTAL, Entry, Ledger, Totals, read_entry, read_totals
+from video_production.takes.ledger import TOTAL, Ledger, Totals, read_totals
 from video_production.takes.model import LedgerEvent, Take
 from video_production.takes.reading import read_take
+
+if TYPE_CHECKING:
+    from video_production.takes.entries import Entry
 
 __all__ = ["TAKE", "TakeReader", "binding_key", "follower_item", "take_key"]
 
@@ -50,15 +53,19 @@ class TakeReader:
 
     def entries(self, pipeline_id: str) -> list[Entry]:
         """Every paid request of a pipeline, drafts too, oldest first."""
+        from video_production.takes.entries import read_entries
+
         items = [
             item for mode in _MODES for item in self.table.query("take_id", self.money.pipeline_key(pipeline_id, mode))
         ]
-        return _sorted(items)
+        return read_entries(items)
 
     def entries_of_month(self, month: str, mode: str) -> list[Entry]:
         """Every paid request that was sent in a month (`2026-11`, UTC), oldest first; the latest may be missing yet."""
+        from video_production.takes.entries import read_entries
+
         pages = self.table.index_pages(LEDGER_INDEX, "ledger_month", f"{month}#{mode}")
-        return _sorted(item for page in pages for item in page)
+        return read_entries(item for page in pages for item in page)
 
     def totals(self, pipeline_id: str, mode: str) -> Totals:
         """What a pipeline has spent and promised."""
@@ -81,7 +88,3 @@ def follower_item(take_id: str, pipeline_id: str, node_id: str) -> dict[str, str
 
 def binding_key(provider: str, external_id: str) -> dict[str, str]:
     return {"take_id": f"external#{provider}#{external_id}", "record": "binding"}
-
-
-def _sorted(items: Iterable[Mapping[str, Any]]) -> list[Entry]:
-    return sorted((entry for item in items if (entry := read_entry(item))), key=lambda entry: entry.at)

@@ -14,34 +14,31 @@ books of their own. An attempt belongs to the pipeline that sent it, and to the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from video_production.errors import BudgetExceeded
 from video_production.nodes.table import Claim
-from video_production.providers.interface import Price
-from video_production.providers.prices import dollars
+from video_production.providers.made import Price
 from video_production.tables import ConditionFailed, Put, Update
 from video_production.takes.model import LedgerEvent, Take, TakeAttempt, TakeState
 
 __all__ = [
+    "ENTRY",
     "TOTAL",
-    "Balance",
     "Counted",
-    "Entry",
     "Ledger",
     "Totals",
-    "balance",
     "micro",
     "month_of",
-    "read_entry",
     "read_totals",
 ]
 
 TOTAL = "total"
-_ENTRY = "attempt#"
+ENTRY = "attempt#"
+"""What the records of entries begin with; `takes.entries` reads them."""
 _SUMS = ("reserved", "settled", "unknown", "committed")
 _QUANTITY = "quantity_"
 _REFUSALS_SHOWN = 7 * 86400
@@ -60,26 +57,6 @@ def month_of(at: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One paid request. `state` is reserved, settled, refunded or unknown; `usd` what it costs, or may cost.
-
-    `at` is when it was sent, in Unix seconds.
-    """
-
-    pipeline_id: str
-    node_id: str
-    provider: str
-    mode: str
-    take_id: str
-    attempt: str
-    state: LedgerEvent
-    quantity: float
-    unit: str
-    usd: float
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
 class Totals:
     """Sums in US dollars. `quantities` counts what was paid for, by unit."""
 
@@ -94,52 +71,11 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
-    """What entries say of a provider's bill, in US dollars: `known ≤ bill ≤ known + unknown` must hold."""
-
-    known: float
-    unknown: float
-
-    def admits(self, bill: float) -> bool:
-        """Whether a bill can be this. Half a cent per million dollars is forgiven for sums of floats."""
-        slack = 1e-6 + 5e-9 * abs(bill)
-        return self.known - slack <= bill <= self.known + self.unknown + slack
-
-
-@dataclass(frozen=True, slots=True)
 class Counted:
     """Where an attempt's money stands in the sums, and how much of it, in millionths."""
 
     state: LedgerEvent
     amount: int
-
-
-def balance(entries: Iterable[Entry]) -> Balance:
-    """What is known to be charged, and what may be charged besides: requests under way, and undecided ones."""
-    listed = list(entries)
-    open_states = (LedgerEvent.RESERVED, LedgerEvent.UNKNOWN)
-    known = sum(micro(entry.usd) for entry in listed if entry.state == LedgerEvent.SETTLED)
-    unknown = sum(micro(entry.usd) for entry in listed if entry.state in open_states)
-    return Balance(known / 1e6, unknown / 1e6)
-
-
-def read_entry(item: Mapping[str, Any]) -> Entry | None:
-    """An entry from its item; None for other items of the table."""
-    if not str(item["take_id"]).startswith("money#pipeline#") or not str(item["record"]).startswith(_ENTRY):
-        return None
-    return Entry(
-        pipeline_id=item["pipeline_id"],
-        node_id=item["node_id"],
-        provider=item["provider"],
-        mode=item["mode"],
-        take_id=item["take"],
-        attempt=str(item["record"]).removeprefix(_ENTRY),
-        state=LedgerEvent(item["counted"]),
-        quantity=float(item["quantity"]),
-        unit=item["unit"],
-        usd=item["amount"] / 1e6,
-        at=float(item["at"]),
-    )
 
 
 def read_totals(item: Mapping[str, Any] | None) -> Totals:
@@ -273,7 +209,7 @@ class Ledger:
         return f"money#month#{month}#{mode}"
 
     def entry_key(self, pipeline_id: str, mode: str, attempt_id: str) -> dict[str, str]:
-        return {"take_id": self.pipeline_key(pipeline_id, mode), "record": f"{_ENTRY}{attempt_id}"}
+        return {"take_id": self.pipeline_key(pipeline_id, mode), "record": f"{ENTRY}{attempt_id}"}
 
     def _total_keys(self, pipeline_id: str, mode: str, at: float) -> tuple[dict[str, str], dict[str, str]]:
         return (
@@ -297,6 +233,8 @@ def refuse_for_budget(
     """
     if any(flag for place, flag in enumerate(failure.failed) if place not in totals):
         return  # something else moved, too: the next look tells what
+    from video_production.providers.prices import dollars
+
     wanted = f"{price.quantity:,.0f} {price.unit} from {title} for about {dollars(price.usd)}"
     for number, (place, limit) in enumerate(zip(totals, limits, strict=True)):
         if not failure.failed[place] or limit is None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from video_production.providers.interface import Made, Price
+from video_production.providers.made import Made, Price
 
 __all__ = ["LedgerEvent", "Take", "TakeAttempt", "TakeState"]
 

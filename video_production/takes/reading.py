@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from video_production.nodes.model import Captions
-from video_production.providers.interface import Made, Price
+from video_production.providers.made import Made, Price
 from video_production.takes.model import Take, TakeAttempt, TakeState
 
 __all__ = ["made_item", "read_take"]

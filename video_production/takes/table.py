@@ -16,7 +16,7 @@ from video_production.metrics import Report, unreported
 from video_production.nodes.model import Desired, NodeStatus
 from video_production.nodes.slots import use_slot
 from video_production.nodes.table import PIPELINE_ITEM, Claim
-from video_production.providers.interface import Made, Price
+from video_production.providers.made import Made, Price
 from video_production.tables import Check, ConditionFailed, Put, Update, transact
 from video_production.takes.books import TAKE, TakeReader, binding_key, follower_item, take_key
 from video_production.takes.ledger import Counted, refuse_for_budget

@@ -20,7 +20,8 @@ from video_production.cli.costs import (
 from video_production.cli.place import ON_THIS_MACHINE
 from video_production.errors import RequestError
 from video_production.nodes.model import Desired, Pipeline
-from video_production.takes.ledger import Entry, Totals
+from video_production.takes.entries import Entry
+from video_production.takes.ledger import Totals
 from video_production.takes.model import LedgerEvent
 
 NOVEMBER = 1_793_491_200.0

@@ -25,7 +25,8 @@ from video_production.providers.interface import GenerationRequest, Price, Progr
 from video_production.scheduling.asking import Asking
 from video_production.settings import LEDGER_INDEX
 from video_production.tables import Put, transact
-from video_production.takes.ledger import Balance, Entry, Totals, balance, micro, month_of
+from video_production.takes.entries import Balance, Entry, balance
+from video_production.takes.ledger import Totals, micro, month_of
 from video_production.takes.model import LedgerEvent
 
 PRICE = 0.0024

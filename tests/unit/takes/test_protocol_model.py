@@ -50,7 +50,8 @@ from video_production.scheduling.asking import Asking
 from video_production.settings import ProviderSettings
 from video_production.storage import StoredObject
 from video_production.takes.buying import Buyer
-from video_production.takes.ledger import balance, micro
+from video_production.takes.entries import balance
+from video_production.takes.ledger import micro
 from video_production.takes.model import LedgerEvent, Take, TakeState
 from video_production.takes.table import TakeTable
 from video_production.takes.wanted import parts_of

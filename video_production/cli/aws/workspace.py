@@ -21,7 +21,7 @@ from video_production.scheduling.asking import Asking
 from video_production.settings import ACTIVE_INDEX, FunctionSettings
 from video_production.storage import Storage
 from video_production.tables import decode
-from video_production.takes.ledger import Entry as LedgerEntry
+from video_production.takes.entries import Entry as LedgerEntry
 from video_production.takes.ledger import Totals
 from video_production.takes.model import Take
 from video_production.takes.table import TakeTable

@@ -13,7 +13,6 @@ from dataclasses import replace
 from video_production.errors import RequestError
 from video_production.providers.elevenlabs.models import model_of
 from video_production.providers.elevenlabs.requests import script_of
-from video_production.providers.elevenlabs.script import cut, first_words, last_words
 from video_production.providers.interface import GenerationRequest, InputContent
 
 __all__ = ["LONGEST_PART", "LONGEST_SCRIPT", "voiceover_parts"]
@@ -38,6 +37,8 @@ def voiceover_parts(request: GenerationRequest) -> tuple[GenerationRequest, ...]
             f"The script has {len(script):,} characters; one voiceover has at most {LONGEST_SCRIPT:,}. Split it over "
             "several voiceovers."
         )
+    from video_production.providers.elevenlabs.script import cut
+
     texts = cut(script, min(LONGEST_PART, model.characters), _SHORTEST_PART)
     if len(texts) > 1 and config["outputFormat"].startswith("opus"):
         raise RequestError(
@@ -52,6 +53,8 @@ def voiceover_parts(request: GenerationRequest) -> tuple[GenerationRequest, ...]
 
 
 def _part(request: GenerationRequest, before: str, text: str, after: str, *, context: bool) -> GenerationRequest:
+    from video_production.providers.elevenlabs.script import first_words, last_words
+
     neighbours = {"previousText": last_words(before, _CONTEXT), "nextText": first_words(after, _CONTEXT)}
     told = {key: words for key, words in neighbours.items() if words and context}
     script = InputContent("text", hashlib.sha256(text.encode()).hexdigest(), text)
