@@ -52,6 +52,8 @@ def _answer(home: Home, account: BilledAccount[Any], request: Request, about: di
             home.faults.clear()
             return []
         case "POST", "/balance":
+            if not isinstance(content, dict) or "balance" not in content:
+                raise ValueError('Write {"balance": 0}, or null for an account without limit.')
             account.set_balance(content["balance"])
             return {"balance": account.left}
         case "GET", "/plan":

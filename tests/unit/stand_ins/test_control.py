@@ -52,6 +52,12 @@ def test_it_says_who_it_is(home: Home) -> None:
     assert (status, about["stand_in"], about["home"]) == (200, "acme", str(home.folder))
 
 
+@pytest.mark.parametrize("content", [{}, {"credits": 10}, [1]])
+def test_a_balance_that_is_not_named_is_told(home: Home, content: Any) -> None:
+    expected = {"error": 'Write {"balance": 0}, or null for an account without limit.'}
+    assert ask(home, "POST", "/balance", content) == (400, expected)
+
+
 def test_what_is_set_is_still_there_at_the_next_start(home: Home) -> None:
     account_of(home).charge(charge("a", 1.5))
     assert ask(home, "POST", "/balance", {"balance": 4}) == (200, {"balance": 4})
