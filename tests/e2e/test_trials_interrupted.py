@@ -77,7 +77,10 @@ def test_a_cancelled_run_ends_and_can_be_continued(lab: Lab) -> None:
     lab.wait_for(lambda: "submitted" in lab.take_states())
     cancelled = lab.run("cancel", DOCUMENT)
     assert (cancelled.returncode, cancelled.stderr) == (0, "")
-    assert cancelled.stdout == f"'lab' is cancelled. ./jiki-video produce {DOCUMENT} continues it.\n"
+    assert cancelled.stdout.splitlines() == [
+        f"'lab' is cancelled. ./jiki-video produce {DOCUMENT} continues it.",
+        "Under way: voice. What its provider can't stop any more is waited for, kept and reused.",
+    ]
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 3
     assert out.splitlines()[-2:] == [

@@ -16,7 +16,7 @@ import click
 from video_production.cli import files, money, operations
 from video_production.cli.options import EITHER, PATH, as_document, environment, live, pipeline_id, prudent
 from video_production.cli.telling import FAILED, INTERRUPTED, INVALID, STOPPED, tell
-from video_production.cli.words import quoted
+from video_production.cli.words import listing, quoted
 from video_production.errors import RequestError, VideoProductionError
 from video_production.settings import ROLES
 
@@ -364,14 +364,18 @@ def cancel(document: str, environment: str | None) -> None:
     No paid request starts after this. What was sent already is kept and reused.
     """
     from video_production.cli.workspace import site
+    from video_production.nodes.model import NodeStatus
 
     name = pipeline_id(document)
     here = site(environment)
     with here.open() as workspace:
         workspace.asking.cancel(name)
         workspace.asking.run(name)
+        _, nodes = workspace.nodes.load(name)
     again = f"./jiki-video produce {quoted(as_document(document))}{here.place.option}"
     click.echo(f"'{name}' is cancelled. {again} continues it.")
+    if busy := [node.id for node in nodes.values() if node.status == NodeStatus.IN_PROGRESS]:
+        click.echo(f"Under way: {listing(busy)}. What its provider can't stop any more is waited for, kept and reused.")
 
 
 for _command in (*money.COMMANDS, *files.COMMANDS, *operations.COMMANDS):

@@ -93,7 +93,8 @@ def status_lines(
             continue
         event = node_moved(node, node.touched_at, since=0, place=places.get(node.id))
         row = f" {mark(event)} {node.id:<{columns.ids}}  {KINDS[node.type]:<{columns.kinds}}"
-        yield f"{row}  {node.provider or '':<10}  {doing(event)}".rstrip()
+        doing_now = _waiting_for(node, nodes) if _idle(node, places) else doing(event)
+        yield f"{row}  {node.provider or '':<10}  {doing_now}".rstrip()
         if node.status == NodeStatus.FAILED:
             yield from node_details(event)
         for take in takes.get(node.id, ()):
@@ -101,6 +102,17 @@ def status_lines(
     assets = [node.id for node in nodes.values() if node.type == "asset"]
     if assets:
         yield f" {count(len(assets), 'asset')}: {listing(assets)}"
+
+
+def _idle(node: Node, places: Mapping[str, int]) -> bool:
+    return node.status == NodeStatus.PENDING and node.id not in places
+
+
+def _waiting_for(node: Node, nodes: Mapping[str, Node]) -> str:
+    """What keeps a node that has not begun: the inputs that it lacks, or nothing but its turn."""
+    ids = dict.fromkeys(id for id in node.input_ids if id in nodes)
+    missing = [id for id in ids if nodes[id].status != NodeStatus.COMPLETED]
+    return f"waiting for {listing(missing)}" if missing else "not started"
 
 
 def _take_line(node: Node, take: Take) -> str:

@@ -210,6 +210,7 @@ def _pending(situation: Situation, node: Node, found: Reasons) -> None:
         found.todo.append((_produce(situation), "makes it"))
     elif not missing and not situation.place:
         found.told.append("All its inputs are there; it starts at the scheduler's next look.")
+        found.todo.append((_produce(situation), "goes on, if the run was interrupted"))
 
 
 def _failed_before(situation: Situation, node: Node) -> Iterator[Node]:

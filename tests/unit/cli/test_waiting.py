@@ -15,7 +15,7 @@ from video_production.cli.local_workspace import LocalSnapshot
 from video_production.cli.place import ON_THIS_MACHINE
 from video_production.cli.rows import doing
 from video_production.cli.waiting import Places, ordinal, places_of
-from video_production.nodes.model import NodeStatus
+from video_production.nodes.model import Desired, Node, NodeStatus, Pipeline
 from video_production.settings import LOCAL, Names
 from video_production.tables import decode
 
@@ -41,6 +41,16 @@ def test_status_says_for_whom_a_node_waits_and_where_it_stands(crowd: Crowd) -> 
     assert told["nodes"][0]["queue"] == {"provider": "heygen", "place": 3}
     crowd.finish("a")
     assert shown(crowd, "d")[0][1].endswith("waiting for heygen: 2nd in the queue")
+
+
+def test_status_names_the_inputs_that_a_node_lacks() -> None:
+    pipeline = Pipeline("p", "P", 1, Desired.RUN, (), "film", "bucket", "", live=())
+    made = Node("p", "made", "Made", "generate-animation", {}, {"provider": PROVIDER}, status=NodeStatus.COMPLETED)
+    ready = Node("p", "ready", "Ready", "merge-videos", {"segments": ("made",)}, {"provider": "ffmpeg"})
+    film = Node("p", "film", "Film", "merge-videos", {"segments": ("made", "ready", "ready")}, {"provider": "ffmpeg"})
+    nodes = {node.id: node for node in (made, ready, film)}
+    lines = list(status_lines(ON_THIS_MACHINE, pipeline, nodes, {}, {}))
+    assert [line.split("ffmpeg")[-1].strip() for line in lines[2:]] == ["not started", "waiting for ready"]
 
 
 def test_who_does_not_wait_has_no_place(crowd: Crowd) -> None:
