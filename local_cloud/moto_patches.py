@@ -10,6 +10,7 @@
     StartExecution                 one at a time: the check for a duplicate name and the start must not interleave
     TransactWriteItems             takes back what it changed; moto copies whole tables for that, once for each action
     models                         nobody keeps a list of every instance that ever was: it grew by gigabytes
+    Query                          looks at one partition; moto sorts the whole table for each
     answers with items             an attribute is asked for the type that it has, not for all ten by all their names
     state machines                 their text is parsed once, not at each start of an execution; so are their paths
     the interpreter's threads      are forgotten when they end
@@ -44,6 +45,8 @@ __all__ = ["Hooks", "installed", "prepare"]
 
 
 _REQUEST_ID = "x-amzn-requestid"
+_INDEX_NAME = 6
+"""The place of `index_name` among what `Table.query` is given after the hash key."""
 
 
 class Hooks(Protocol):
@@ -91,6 +94,7 @@ def installed(hooks: Hooks) -> Iterator[None]:
         _serialise_start_execution(undo)
         _copy_no_tables(undo)
         _forget_instances(undo)
+        _query_one_partition(undo)
         _serialise_items_directly(undo)
         _parse_machines_once(undo)
         _forget_threads(undo)
@@ -291,6 +295,20 @@ def _forget_instances(undo: contextlib.ExitStack) -> None:
         return object.__new__(cls)
 
     _replace(BaseModel, "__new__", staticmethod(make), undo)
+
+
+def _query_one_partition(undo: contextlib.ExitStack) -> None:
+    from moto.dynamodb.models.table import Table
+
+    def query(table: Any, hash_key: Any, *rest: Any, **more: Any) -> Any:
+        index = more.get("index_name") or (rest[_INDEX_NAME] if len(rest) > _INDEX_NAME else None)
+        if index or hash_key is None:
+            return of_all(table, hash_key, *rest, **more)
+        part = copy.copy(table)
+        part.items = {hash_key: table.items[hash_key]} if hash_key in table.items else {}
+        return of_all(part, hash_key, *rest, **more)
+
+    of_all = _replace(Table, "query", query, undo)
 
 
 def _serialise_items_directly(undo: contextlib.ExitStack) -> None:

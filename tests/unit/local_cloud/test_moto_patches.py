@@ -110,6 +110,22 @@ def test_transactions_copy_tables_where_we_replace_that() -> None:
     assert "cls.instances_tracked.append(instance)" in inspect.getsource(BaseModel.__new__)
 
 
+def test_tables_are_queried_by_the_method_that_we_wrap() -> None:
+    from moto.dynamodb.models.table import Table
+
+    from local_cloud import moto_patches
+
+    names = parameters(Table.query)
+    assert names[:2] == ["self", "hash_key"]
+    assert names[2 + moto_patches._INDEX_NAME] == "index_name"
+    source = inspect.getsource(Table.query)
+    assert (
+        "for item in self.all_items()\n                if isinstance(item, Item) and item.hash_key == hash_key"
+        in source
+    )
+    assert "self.items" not in source  # only what all_items reads is replaced
+
+
 def test_items_are_serialised_by_the_method_that_we_replace() -> None:
     from moto.core import serialize
 
