@@ -25,7 +25,7 @@ def undo() -> Iterator[contextlib.ExitStack]:
 
 
 @pytest.fixture
-def tables(undo: contextlib.ExitStack) -> Iterator[Any]:  # noqa: ARG001
+def tables(undo: contextlib.ExitStack) -> Iterator[Any]:
     """moto's DynamoDB with our tables and four pipelines of five nodes in it."""
     from moto.core.base_backend import BackendDict
     from moto.dynamodb.models import dynamodb_backends
