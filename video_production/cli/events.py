@@ -114,12 +114,14 @@ def finished(
     place: Place,
     reasons: Mapping[str, str] | None = None,
     unchanged: bool = False,
+    since: float = float("inf"),
 ) -> Event:
-    """How the run ended. `decide` maps failed nodes to what they need: `resolve` or `retry`, or a higher `budget`.
+    """How the run ended; it began at `since`, so what was sent from then on is new.
 
-    `output` has paths when the video was brought here (`delivery`), else the `url` of where it lies.
+    `decide` maps failed nodes to what they need: `resolve` or `retry`, or a higher `budget`. `output` has paths when
+    the video was brought here (`delivery`), else the `url` of where it lies.
     """
-    bill, reasons = _bill(takes), reasons or {}
+    bill, reasons = _bill(takes, since), reasons or {}
     final = nodes.get(pipeline.final_node)
     return {
         "event": "finished",
@@ -138,7 +140,12 @@ def finished(
         "blocked": list(outcome.blocked),
         "decide": _decisions(outcome, takes, nodes),
         "made": sum(node.type != "asset" and node.status == NodeStatus.COMPLETED for node in nodes.values()),
-        "cost": {"usd": round(bill.usd, 6), "live_usd": round(bill.live_usd, 6), "quantities": bill.quantities},
+        "cost": {
+            "usd": round(bill.usd, 6),
+            "live_usd": round(bill.live_usd, 6),
+            "new_usd": round(bill.new_usd, 6),
+            "quantities": bill.quantities,
+        },
         "script": _script(nodes),
     }
 
@@ -188,15 +195,19 @@ class _Bill:
     usd: float
     quantities: dict[str, float]
     live_usd: float
+    new_usd: float
 
 
-def _bill(takes: Mapping[str, list[Take]]) -> _Bill:
+def _bill(takes: Mapping[str, list[Take]], since: float) -> _Bill:
+    """What a pipeline consists of, and what of that was sent since: of real providers where there are any."""
     made = {take.id: take for entries in takes.values() for take in entries if take.made}
     quantities: dict[str, float] = {}
     for take in made.values():
         quantities[take.cost.unit] = round(quantities.get(take.cost.unit, 0) + take.cost.quantity, 3)
+    live = [take for take in made.values() if take.mode == "live"]
     return _Bill(
         usd=sum(take.cost.usd for take in made.values()),
         quantities=quantities,
-        live_usd=sum(take.cost.usd for take in made.values() if take.mode == "live"),
+        live_usd=sum(take.cost.usd for take in live),
+        new_usd=sum(take.cost.usd for take in live or made.values() if take.current.sent_at >= since),
     )

@@ -172,6 +172,7 @@ def follow(
     reasons = reasons or {}
     pipeline, nodes = _load(workspace, pipeline_id)
     kept = {node.id for node in nodes.values() if node.status == NodeStatus.COMPLETED}
+    since = clock()
     workspace.asking.run(pipeline_id)
     yield started(pipeline, nodes)  # only now: whoever stops watching from here on is told that it goes on
     seen: dict[str, tuple[Any, ...]] = {}
@@ -185,7 +186,7 @@ def follow(
             kept_so, why, place = node.id in kept, reasons.get(node.id, ""), places.get(node.id)
             yield node_moved(node, clock(), since=began, kept=kept_so, reason=why, place=place)
         if pipeline.outcome:
-            yield _end(workspace, pipeline, nodes, document, reasons, download)
+            yield _end(workspace, pipeline, nodes, document, reasons, download, since)
             return
         workspace.check_alive()
         if clock() - quiet_since > _STILL_EVERY:
@@ -201,6 +202,7 @@ def _end(
     document: Path,
     reasons: Mapping[str, str],
     download: bool,
+    since: float,
 ) -> Event:
     if pipeline.outcome is None:
         raise RequestError(f"Pipeline '{pipeline.id}' has not ended.")
@@ -209,7 +211,8 @@ def _end(
     if pipeline.outcome.status == "completed" and download:
         delivery = deliver(nodes[pipeline.final_node], document, workspace.storage)
     outcome, place = pipeline.outcome, workspace.place
-    return finished(pipeline, outcome, nodes, takes, delivery, document=str(document), place=place, reasons=reasons)
+    about: dict[str, Any] = {"document": str(document), "place": place, "reasons": reasons, "since": since}
+    return finished(pipeline, outcome, nodes, takes, delivery, **about)
 
 
 def _load(workspace: Workspace, pipeline_id: str) -> tuple[Pipeline, dict[str, Node]]:

@@ -118,10 +118,13 @@ def _cost(event: Event) -> Iterator[str]:
         return
     parts = [amount(quantity, unit) for unit, quantity in cost["quantities"].items()]
     basis = f"({', '.join(parts)}; prices of {price_date()})"
+    usd, new = cost["live_usd"] or cost["usd"], cost["new_usd"]
     if cost["live_usd"]:
-        yield f" Real providers: about {money(cost['live_usd'])} paid {basis}"
+        yield f" Real providers: about {money(usd)} paid {basis}"
     else:
-        yield f" Real providers would cost about {money(cost['usd'])} {basis}"
+        yield f" Real providers would cost about {money(usd)} {basis}"
+    if new < usd and not event["unchanged"]:
+        yield f" Of that {money(new) if new else 'nothing'} in this run"
 
 
 def _failed(event: Event) -> Iterator[str]:
@@ -131,6 +134,7 @@ def _failed(event: Event) -> Iterator[str]:
     yield line + (f" · not made because of that: {listing(blocked)}" if blocked else "")
     if event["made"]:
         yield f" {count(event['made'], 'node')} finished and will be reused."
+    yield from _cost(event)
     steps = []
     if "budget" in event["decide"].values():
         steps.append(f"./jiki-video produce {document}{option} --budget USD  with a higher budget")

@@ -22,7 +22,7 @@ def finished(**changes: Any) -> dict[str, Any]:
         "blocked": [],
         "decide": {},
         "made": 0,
-        "cost": {"usd": 0.0, "live_usd": 0.0, "quantities": {}},
+        "cost": {"usd": 0.0, "live_usd": 0.0, "new_usd": 0.0, "quantities": {}},
         "script": "scripts/intro.txt",
         **changes,
     }
@@ -44,9 +44,30 @@ def test_without_a_script_the_document_is_what_to_edit() -> None:
     [(0.0, " Real providers would cost about $0.07 ("), (0.07, " Real providers: about $0.07 paid (")],
 )
 def test_a_draft_says_what_it_would_cost_and_a_live_run_what_it_cost(live_usd: float, words: str) -> None:
-    cost = {"usd": 0.07, "live_usd": live_usd, "quantities": {"characters": 1621, "seconds": 4.3, "credits": 60.0}}
+    quantities = {"characters": 1621, "seconds": 4.3, "credits": 60.0}
+    cost = {"usd": 0.07, "live_usd": live_usd, "new_usd": 0.07, "quantities": quantities}
     line = next(summary(finished(cost=cost)))
     assert line.startswith(words + "1,621 characters, 4.3 seconds, 60 credits; prices of ")
+
+
+@pytest.mark.parametrize(
+    ("live_usd", "new_usd", "words"),
+    [
+        (0.0, 0.02, " Of that $0.02 in this run"),
+        (0.0, 0.0, " Of that nothing in this run"),
+        (0.07, 0.02, " Of that $0.02 in this run"),
+    ],
+)
+def test_what_an_edit_cost_is_told_apart(live_usd: float, new_usd: float, words: str) -> None:
+    cost = {"usd": 0.07, "live_usd": live_usd, "new_usd": new_usd, "quantities": {"seconds": 4.3}}
+    assert list(summary(finished(cost=cost)))[1] == words
+    assert "in this run" not in "".join(summary(finished(cost=cost, unchanged=True)))
+
+
+def test_a_failure_tells_what_was_spent_all_the_same() -> None:
+    cost = {"usd": 3.8, "live_usd": 3.8, "new_usd": 3.8, "quantities": {"seconds": 8.0}}
+    lines = list(summary(finished(status="failed", failed={"a": "…"}, made=1, cost=cost)))
+    assert lines[2].startswith(" Real providers: about $3.80 paid (8 seconds; ")
 
 
 def test_a_failure_tells_what_each_node_needs() -> None:
