@@ -20,7 +20,9 @@ def node(node_id: str, kind: str = "mix-audio", inputs: Sequence[str] = (), **co
 
 
 def pipeline(nodes: Sequence[Node], bucket: str = "bucket") -> Pipeline:
-    return Pipeline("lesson", "Lesson", 0, Desired.RUN, tuple(entry.id for entry in nodes), nodes[-1].id, bucket, "")
+    return Pipeline(
+        nodes[0].pipeline_id, "Lesson", 0, Desired.RUN, tuple(entry.id for entry in nodes), nodes[-1].id, bucket, ""
+    )
 
 
 def write(table: NodeTable, nodes: Sequence[Node], assets: Mapping[str, Output] | None = None) -> Pipeline:
@@ -32,7 +34,7 @@ def write(table: NodeTable, nodes: Sequence[Node], assets: Mapping[str, Output] 
             table.provide_asset(entry.pipeline_id, entry.id, assets[entry.id])
     bucket = next(iter(assets.values())).bucket if assets else "bucket"
     table.publish(pipeline(nodes, bucket))
-    found = table.pipeline("lesson")
+    found = table.pipeline(nodes[0].pipeline_id)
     assert found is not None
     return found
 

@@ -6,7 +6,6 @@ contract tests of the tables (`test_memory.py`).
 
 from __future__ import annotations
 
-import copy
 import re
 import threading
 from collections.abc import Mapping
@@ -34,7 +33,7 @@ class MemoryDynamo:
     def get_item(self, *, TableName: str, Key: Item, **_: Any) -> dict[str, Any]:  # noqa: N803
         with self._lock:
             item = self._table(TableName).get(_key(Key))
-            return {"Item": copy.deepcopy(item)} if item else {}
+            return {"Item": _copied(item)} if item else {}
 
     def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
         with self._lock:
@@ -42,7 +41,7 @@ class MemoryDynamo:
                 name: [self._table(name)[key] for key in map(_key, wanted["Keys"]) if key in self._table(name)]
                 for name, wanted in RequestItems.items()
             }
-            return {"Responses": copy.deepcopy(found), "UnprocessedKeys": {}}
+            return {"Responses": _copied(found), "UnprocessedKeys": {}}
 
     def query(
         self,
@@ -56,7 +55,7 @@ class MemoryDynamo:
         with self._lock:
             table = self._table(TableName)
             keys = sorted(key for key in table if key[0] == wanted)
-            return {"Items": [copy.deepcopy(table[key]) for key in keys[:Limit]]}
+            return {"Items": [_copied(table[key]) for key in keys[:Limit]]}
 
     def delete_item(self, **request: Any) -> None:
         self._alone("DeleteItem", {"Delete": request})
@@ -120,7 +119,7 @@ class MemoryDynamo:
 
     def _old(self, action: dict[str, Any], wanted: bool) -> dict[str, Any]:
         item = self._item(action)
-        return {"Item": copy.deepcopy(item)} if item and wanted else {}
+        return {"Item": _copied(item)} if item and wanted else {}
 
     def _holds(self, action: dict[str, Any]) -> bool:
         [request] = action.values()
@@ -132,8 +131,8 @@ class MemoryDynamo:
         if kind in ("ConditionCheck", "Delete"):
             return None
         if kind == "Put":
-            return copy.deepcopy(request["Item"])  # type: ignore[no-any-return]
-        item: Item = copy.deepcopy(self._item(action) or request["Key"])
+            return _copied(request["Item"])  # type: ignore[no-any-return]
+        item: Item = _copied(self._item(action) or request["Key"])
         names, values = request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {})
         pieces = _CLAUSE.split(request["UpdateExpression"])[1:]
         clauses = dict(zip(pieces[::2], pieces[1::2], strict=True))
@@ -146,7 +145,7 @@ class MemoryDynamo:
                     value = fallback[2]
                     if _find(item, _steps(fallback[1], names)) is not None:
                         continue
-                self._parent(item, steps)[steps[-1]] = copy.deepcopy(values[value])
+                self._parent(item, steps)[steps[-1]] = _copied(values[value])
         for path in filter(None, (part.strip() for part in clauses.get("REMOVE", "").split(","))):
             steps = _steps(path, names)
             self._parent(item, steps).pop(steps[-1], None)
@@ -257,3 +256,10 @@ def _find(item: Item, steps: list[str]) -> Any:
 def _same(found: Any, value: Any) -> bool:
     decode = TypeDeserializer().deserialize
     return found is not None and decode(found) == decode(value)
+
+
+def _copied(value: Any) -> Any:
+    """A deep copy of what items are made of; a third of the model tests' time went into `copy.deepcopy`."""
+    if isinstance(value, dict):
+        return {name: _copied(entry) for name, entry in value.items()}
+    return [_copied(entry) for entry in value] if isinstance(value, list) else value
