@@ -47,14 +47,14 @@ def is_request_kept(storage: Storage, attempt: Attempt) -> bool:
 
 
 def kept_attempt(storage: Storage, take: Take) -> Attempt | None:
-    """The current attempt of a take with what it asked for; None where that was not kept or is gone.
+    """The current attempt of a take with what it asked for; None where that is gone or can't be read.
 
     Raises TransientError, OperatorError.
     """
     empty = attempt_of(take.id, take.current, GenerationRequest("", {}, {}))
     try:
         content = json.loads(storage.read(empty.destination.bucket, empty.destination.prefix + _FILE, _LIMIT))
-    except MediaError:
+    except (MediaError, ValueError):
         return None
     inputs = {slot: tuple(InputContent(**entry) for entry in entries) for slot, entries in content["inputs"].items()}
     return attempt_of(take.id, take.current, GenerationRequest(content["node_type"], content["config"], inputs))

@@ -388,6 +388,15 @@ def test_one_that_met_a_job_while_it_was_undecided_keeps_it_alive_when_it_goes_o
     assert not stage.buyer().follow(take_id).over
 
 
+def test_a_request_that_was_kept_and_can_not_be_read_is_as_good_as_gone(stage: Stage) -> None:
+    take_id = submitted(stage)
+    stage.storage.put_bytes(b'{"node_type', stage.bucket, f"takes/{take_id}/a1/request.json", "application/json")
+    assert stage.buyer().follow(take_id).state == "submitted"
+    assert "is gone" in stage.alerts[0]
+    stage.now += 8 * 86_400
+    assert stage.buyer().follow(take_id).state == "unknown"
+
+
 def test_two_who_find_at_once_that_a_job_is_gone_tell_a_person_once(stage: Stage) -> None:
     take_id = submitted(stage)
     told: list[str] = []
