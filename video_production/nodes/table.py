@@ -99,8 +99,20 @@ class NodeTable:
             ),
         )
 
-    def reset(self, pipeline_id: str, node_id: str, edit: str = "", because: Sequence[str] = ()) -> None:
-        """Return a node to pending without an owner: whoever works on it loses its claim. `because` is for people."""
+    def reset(
+        self,
+        pipeline_id: str,
+        node_id: str,
+        edit: str = "",
+        because: Sequence[str] = (),
+        *,
+        before: Node | None = None,
+    ) -> None:
+        """Return a node to pending without an owner: whoever works on it loses its claim. `because` is for people.
+
+        The wish is younger than what stands in `before`, the node as it was read, whatever this clock says.
+        """
+        asked_at = max(self.clock(), before.touched_at, before.asked_at + 0.001) if before else self.clock()
         self._edit(
             pipeline_id,
             edit,
@@ -110,7 +122,7 @@ class NodeTable:
                 set={
                     "status": NodeStatus.PENDING,
                     "metadata": {},
-                    "asked_at": self.clock(),
+                    "asked_at": asked_at,
                     "asked": "run",
                     "because": list(because),
                 },

@@ -137,7 +137,7 @@ class Publisher:
         retitled = {node.id for node in wanted if node.id in before and before[node.id].title != node.title}
         for node_id in structures:  # state first: after an interruption a node that is still to be reset still differs
             if node_id in redo or node_id in publication.affected:
-                self.nodes.reset(pipeline.id, node_id, edit, publication.causes[node_id])
+                self.nodes.reset(pipeline.id, node_id, edit, publication.causes[node_id], before=before.get(node_id))
         for node in wanted:
             if node.id in redo or node.id in retitled:
                 self.nodes.save_structure(structures[node.id], edit)

@@ -157,6 +157,20 @@ class Interrupted:
         return counted
 
 
+def test_whoever_makes_all_anew_asks_after_the_last_failure_even_where_their_clock_is_behind(desk: Desk) -> None:
+    desk.publish(desk.graph())
+    desk.nodes.fail(claim(desk.nodes, "voice"), "No credit.", "ProviderRefused")
+    failed = desk.nodes.node("lesson", "voice")
+    assert failed is not None
+    desk.nodes.clock = lambda: failed.touched_at - 600
+    desk.publish(desk.graph(), fresh=True)
+    again = desk.nodes.node("lesson", "voice")
+    assert again is not None
+    assert again.asked_at >= failed.touched_at
+    desk.publish(desk.graph(), fresh=True)
+    assert desk.nodes.node("lesson", "voice").asked_at > again.asked_at  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("writes_before_the_interruption", range(1, 16))
 def test_an_interrupted_edit_is_simply_done_again(desk: Desk, writes_before_the_interruption: int) -> None:
     desk.publish(desk.graph())
