@@ -105,7 +105,11 @@ def _key(name: str, given: Mapping[str, str]) -> str:
         content = Path(value).expanduser().read_text(encoding="utf-8")
         json.loads(content)
     except (OSError, ValueError) as error:
-        raise RequestError(f"{variable} names {value}, which is no readable key file ({error}).") from error
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "it is not JSON"
+        raise RequestError(
+            f"{variable} names {value}, which is no readable key file ({why}). Name the JSON key file of a service "
+            "account; nothing was started."
+        ) from error
     return content
 
 

@@ -49,7 +49,10 @@ def test_google_wants_a_file(tmp_path: Path) -> None:
     assert json.loads(live.keys["veo3"]) == {"type": "service_account"}
     assert live.variables == {"VEO3_PROJECT": "lessons"}
     path.write_text("no JSON")
-    with pytest.raises(RequestError, match="no readable key file"):
+    with pytest.raises(RequestError, match=r"no readable key file \(it is not JSON\)\. Name the JSON key file"):
+        read_live(["veo3"], given)
+    path.unlink()
+    with pytest.raises(RequestError, match=r"no readable key file \(No such file or directory\)"):
         read_live(["veo3"], given)
 
 
