@@ -156,6 +156,7 @@ def test_a_failed_run_on_aws_names_commands_that_go_back_there() -> None:
         "blocked": [],
         "decide": {"a": "resolve", "b": "retry"},
         "made": 0,
+        "cost": {"usd": 0.0, "live_usd": 0.0, "new_usd": 0.0, "quantities": {}},
     }
     assert list(summary(event))[1:] == [
         " Next: ./jiki-video resolve lesson.yaml a --environment production --adopt ID | --pay-again | --give-up",
