@@ -1,7 +1,5 @@
 """The fault campaign: every way to be disturbed, at every moment between two side effects, for every provider.
 
-Usage: python -m tests.faults [--verbose] [SUBJECT...]          (or: make test-faults)
-
 An undisturbed run tells the moments: before and after each write to the tables, request to the provider, write to S3,
 start of an execution and answer of a function. Then there is one case for each moment and each fault:
 
@@ -21,6 +19,7 @@ been paid" instead, where nobody could know better.
 
 from __future__ import annotations
 
+import argparse
 import logging
 import subprocess
 import sys
@@ -64,12 +63,17 @@ class Result:
 
 
 def main(arguments: list[str]) -> int:
-    verbose = "--verbose" in arguments
-    names = [name for name in arguments if not name.startswith("--")]
-    chosen = [subject for subject in SUBJECTS if not names or subject.name in names or subject.provider in names]
-    if not chosen:
-        print(f"Nothing is called {', '.join(names)}; there are {', '.join(each.name for each in SUBJECTS)}.")
-        return 2
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--verbose", action="store_true", help="print every case")
+    known = sorted({name for subject in SUBJECTS for name in (subject.name, subject.provider)})
+    parser.add_argument("subject", nargs="*", help=f"{', '.join(known)}; all when left out")
+    given = parser.parse_args(arguments)
+    if unknown := [name for name in given.subject if name not in known]:
+        parser.error(f"nothing is called {', '.join(unknown)}; there are {', '.join(known)}")
+    verbose = given.verbose
+    chosen = [each for each in SUBJECTS if not given.subject or {each.name, each.provider} & set(given.subject)]
     began = time.monotonic()
     results: list[Result] = []
     with _server() as url, ProcessPoolExecutor(len(chosen)) as pool:
