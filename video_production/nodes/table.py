@@ -15,7 +15,7 @@ from video_production.errors import NotFound, RequestError, Superseded
 from video_production.nodes.claims import Claim
 from video_production.nodes.model import Desired, Node, NodeStatus, Outcome, Output, Pipeline
 from video_production.nodes.reading import PIPELINE_ITEM, read_items, read_node, read_pipeline
-from video_production.nodes.slots import hand_over_slot, lost_slot, take_slot
+from video_production.nodes.slots import JobSlot, hand_over_slot, lost_slot, take_slot
 from video_production.nodes.tickets import Ticket, queue_partition, read_queue
 from video_production.tables import Check, ConditionFailed, Delete, Put, Table, Update, transact
 
@@ -203,15 +203,24 @@ class NodeTable:
     # Scheduling
 
     def claim(
-        self, pipeline: Pipeline, node_id: str, process_uuid: str, *, slot: str = "", ticket: Ticket | None = None
+        self,
+        pipeline: Pipeline,
+        node_id: str,
+        process_uuid: str,
+        *,
+        slot: str = "",
+        left: JobSlot | None = None,
+        ticket: Ticket | None = None,
     ) -> Claim | None:
         """Row 1: pending → in progress, if the pipeline is as it was read. None when somebody else was first.
 
-        With `slot` only if that job slot is free, which is taken with it; with `ticket` only if the node waits with it,
+        With `slot` only if that job slot is free, which is taken with it; with `left` only if that slot is still held
+        by an earlier claim of this node, from which it is taken over; with `ticket` only if the node waits with it,
         which is used up.
         """
         claim = Claim(pipeline.id, node_id, process_uuid)
         now = self.clock()
+        slot = left.name if left else slot
         in_turn = " AND {ticket} = :ticket" if ticket else " AND attribute_not_exists({ticket})" if slot else ""
         actions: list[Check | Delete | Put | Update] = [
             Check(
@@ -236,7 +245,9 @@ class NodeTable:
                 values={"pending": NodeStatus.PENDING} | ({"ticket": ticket.id} if ticket else {}),
             ),
         ]
-        if slot:
+        if left:
+            actions.append(hand_over_slot(self.name, slot, left.holder, process_uuid))
+        elif slot:
             actions.append(take_slot(self.name, slot, claim, now))
         if ticket:
             actions.append(Delete(table=self.name, key=ticket.key))

@@ -76,6 +76,7 @@ class Dispatcher:
         for node in ready:
             by_provider.setdefault(str(node.provider), []).append(node)
         for provider, nodes in by_provider.items():
+            nodes = self._go_on(provider, pipeline, nodes)
             new = [node for node in nodes if not node.ticket]
             left = self._claim_at_once(provider, pipeline, new) if new else []
             if left:
@@ -137,6 +138,24 @@ class Dispatcher:
         if provider in self.limits:
             self.serve(provider)
 
+    def _go_on(self, provider: str, pipeline: Pipeline, nodes: list[Node]) -> list[Node]:
+        """Start nodes that follow a job which they have left behind in a slot; the others.
+
+        Such a node sends nothing while that job runs, so it waits for nobody: least of all for its own slot.
+        """
+        following = {node.id: node for node in nodes if node.begun}
+        for slot in held_slots(self.nodes.table, provider) if following else ():
+            node = following.get(slot.holder.node_id) if slot.holder.pipeline_id == pipeline.id else None
+            if node is None or slot.take_id not in node.begun or self._job_ended(slot):
+                continue
+            ticket = Ticket(provider, node.ticket, pipeline.id, node.id) if node.ticket else None
+            claim = self.nodes.claim(pipeline, node.id, self.new_id(), left=slot, ticket=ticket)
+            if claim:
+                self.start(claim)
+                del following[node.id]
+                nodes = [other for other in nodes if other is not node]
+        return nodes
+
     def _claim_at_once(self, provider: str, pipeline: Pipeline, nodes: list[Node]) -> list[Node]:
         """While nobody waits, nodes need no ticket; those that are left when there are no more free slots."""
         free = self._free(provider, pipeline)
@@ -197,8 +216,9 @@ class Dispatcher:
             return True
         if attempt.state in _OPEN:
             return self.clock() >= slot.sent_at + LONGEST_JOB
-        if attempt.state == TakeState.UNKNOWN:
-            return self.clock() >= slot.ends_by
+        if attempt.state == TakeState.UNKNOWN:  # unless a person has looked and had another one bought
+            decided = take is not None and (take.state == TakeState.RELEASED or take.attempt != slot.attempt)
+            return decided or self.clock() >= slot.ends_by
         return True
 
 

@@ -13,6 +13,7 @@ from video_production.nodes.slots import held_slots
 from video_production.nodes.table import Claim, NodeTable
 from video_production.nodes.tickets import first_tickets
 from video_production.providers.interface import Made, Price
+from video_production.scheduling.asking import Asking
 from video_production.scheduling.scheduler import Scheduler
 from video_production.takes.model import Take, TakeAttempt, TakeState
 from video_production.takes.table import TakeTable
@@ -54,6 +55,9 @@ class Crowd:
         )
         made.dispatcher.sleep = lambda seconds: None
         return made
+
+    def asking(self) -> Asking:
+        return Asking(self.nodes, self.takes, self.machines, "arn:pipeline")
 
     def publish(self, name: str, nodes: Sequence[Node] = ()) -> None:
         given = list(nodes) or [head(name)]

@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.nodes.test_node_table import LostAnswers
-from tests.unit.scheduling.crowd import PROVIDER, SPEECH, Crowd, head
+from tests.unit.scheduling.crowd import PROVIDER, Crowd, head
 from video_production.nodes.model import Desired, NodeStatus
 from video_production.nodes.slots import JobSlot, free_slots, held_slots
 from video_production.nodes.table import Claim, NodeTable
+from video_production.nodes.tickets import draw_tickets
 from video_production.scheduling.dispatching import LONGEST_JOB
+from video_production.takes.model import Take
 
 
 @pytest.fixture
@@ -375,19 +377,78 @@ def test_reads_of_a_pipeline_that_waits_are_few(crowd: Crowd) -> None:
     assert calls == ["query", "query"]  # its own nodes, the slots
 
 
-def test_a_retried_node_whose_job_still_runs_takes_one_more_slot_at_most_until_it_ends(crowd: Crowd) -> None:
-    crowd.ask("a", "b")
-    take = crowd.send("a")
-    crowd.finish("b")
-    crowd.nodes.fail(crowd.claim("a"), "Still running.", "Polling.LimitReached")
-    crowd.advance("a")
+def gave_up(crowd: Crowd, name: str) -> Take:
+    """A node stopped waiting for its job, which goes on."""
+    take = crowd.send(name)
+    crowd.nodes.fail(crowd.claim(name), "Still running.", "Polling.LimitReached")
+    crowd.machines.close(crowd.claim(name).process_uuid)
+    crowd.advance(name)
+    return take
+
+
+@pytest.mark.parametrize("waits_already", [False, True])
+def test_a_retried_node_goes_on_with_the_slot_of_its_job_although_others_wait(
+    crowd: Crowd, waits_already: bool
+) -> None:
+    crowd.ask("a", "b", "c")
+    take = gave_up(crowd, "a")
     crowd.nodes.retry("a", "head", "retry")
+    pipeline = crowd.nodes.pipeline("a")
+    assert pipeline is not None
+    if waits_already:  # drawn by a scheduler that did not know of the job yet
+        draw_tickets(crowd.nodes.table, PROVIDER, pipeline, ["head"], crowd.now)
     crowd.advance("a")
-    assert crowd.held() == ["a", "a"]
+    assert (crowd.running(), crowd.held(), crowd.waiting()) == (["a", "b"], ["a", "b"], ["c"])
+    assert crowd.node("a").slot
     crowd.end_job(take)
-    crowd.nodes.complete(crowd.claim("a"), SPEECH)
-    crowd.scheduler.take({"provider": PROVIDER, "pipeline_id": "a"})
-    assert crowd.held() == []
+    crowd.finish("a")
+    assert (crowd.running(), crowd.held(), crowd.waiting()) == (["b", "c"], ["b", "c"], [])
+
+
+def test_a_node_whose_lost_job_was_found_goes_on_with_its_slot(crowd: Crowd) -> None:
+    crowd.ask("a", "b", "c")
+    take = crowd.send("a")
+    crowd.takes.mark_unknown(take, take.attempt, "Lost.")
+    crowd.nodes.touch(crowd.claim("a"), takes=[take.id])
+    crowd.nodes.fail(crowd.claim("a"), "Lost.", "MayHaveBeenPaid")
+    crowd.machines.close(crowd.claim("a").process_uuid)
+    crowd.asking().resolve("a", "head", "adopt", who="ada", why="it is there", external_id="job-found")
+    crowd.advance("a")
+    assert (crowd.running(), crowd.held(), crowd.waiting()) == (["a", "b"], ["a", "b"], ["c"])
+
+
+def test_a_slot_comes_back_when_a_person_has_another_job_bought(crowd: Crowd) -> None:
+    crowd.ask("a", "b", "c")
+    take = crowd.send("a")
+    crowd.takes.mark_unknown(take, take.attempt, "Lost.")
+    crowd.nodes.touch(crowd.claim("a"), takes=[take.id])
+    crowd.nodes.fail(crowd.claim("a"), "Lost.", "MayHaveBeenPaid")
+    crowd.machines.close(crowd.claim("a").process_uuid)
+    crowd.advance("a")
+    assert crowd.waiting() == ["c"]
+    crowd.asking().resolve("a", "head", "pay-again", who="ada", why="it is not there")
+    crowd.advance("a")
+    assert (crowd.running(), crowd.held(), crowd.waiting()) == (["b", "c"], ["b", "c"], ["a"])
+
+
+def test_a_node_that_wants_something_else_by_now_waits_for_another_slot(crowd: Crowd) -> None:
+    crowd.ask("a", "b")
+    gave_up(crowd, "a")
+    crowd.publish("a")
+    crowd.advance("a")
+    assert (crowd.running(), crowd.held(), crowd.waiting()) == (["b"], ["a", "b"], ["a"])
+
+
+def test_two_schedulers_let_a_node_go_on_once(crowd: Crowd) -> None:
+    crowd.ask("a", "b")
+    gave_up(crowd, "a")
+    crowd.nodes.retry("a", "head", "retry")
+    before = crowd.nodes.pipeline("a"), [crowd.node("a")]
+    crowd.advance("a")
+    started = len(crowd.machines.started)
+    crowd.another_scheduler().dispatcher.seat(*before)  # type: ignore[arg-type]
+    assert len(crowd.machines.started) == started
+    assert crowd.held() == ["a", "b"]
 
 
 def test_claims_of_other_nodes_know_nothing_of_slots(crowd: Crowd) -> None:
