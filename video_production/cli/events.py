@@ -66,10 +66,17 @@ def still(nodes: Mapping[str, Node]) -> Event:
 
 
 def node_moved(
-    node: Node, now: float, *, since: float, kept: bool = False, reason: str = "", place: int | None = None
+    node: Node,
+    now: float,
+    *,
+    since: float,
+    kept: bool = False,
+    earlier: bool = False,
+    reason: str = "",
+    place: int | None = None,
 ) -> Event:
     """How a node stands. `kept`: it was finished before this run began; `reason`: why a failed one stays so; `place`:
-    where it stands in the queue for its provider.
+    where it stands in the queue for its provider. `earlier`: it failed before this run, which did not try it again.
 
     `elapsed` is in seconds, of the run that began at `since`: what an interrupted one spent does not count.
     """
@@ -83,9 +90,10 @@ def node_moved(
         "status": str(node.status),
         "stage": metadata.get("stage"),
         "progress": metadata.get("progress"),
-        "elapsed": round(max(0.0, ended - max(begun, since)), 2) if begun and not kept else None,
+        "elapsed": round(max(0.0, ended - max(begun, since)), 2) if begun and not kept and not earlier else None,
         "reused": kept or bool(metadata.get("reused")),
         "kept": kept,
+        "earlier": earlier,
         "draft": bool(output and output.draft),
         "duration": output.duration if output else None,
         "external_id": metadata.get("external_id"),

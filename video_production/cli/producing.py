@@ -172,6 +172,7 @@ def follow(
     reasons = reasons or {}
     pipeline, nodes = _load(workspace, pipeline_id)
     kept = {node.id for node in nodes.values() if node.status == NodeStatus.COMPLETED}
+    failed = {(node.id, node.process_uuid) for node in nodes.values() if node.status == NodeStatus.FAILED}
     since = clock()
     workspace.asking.run(pipeline_id)
     yield started(pipeline, nodes)  # only now: whoever stops watching from here on is told that it goes on
@@ -183,8 +184,9 @@ def follow(
         places = queues.of(nodes)
         for node in _moved(nodes, seen, places):
             quiet_since = clock()
-            kept_so, why, place = node.id in kept, reasons.get(node.id, ""), places.get(node.id)
-            yield node_moved(node, clock(), since=began, kept=kept_so, reason=why, place=place)
+            before = {"kept": node.id in kept, "earlier": (node.id, node.process_uuid) in failed}
+            why, place = reasons.get(node.id, ""), places.get(node.id)
+            yield node_moved(node, clock(), since=began, **before, reason=why, place=place)
         if pipeline.outcome:
             yield _end(workspace, pipeline, nodes, document, reasons, download, since)
             return

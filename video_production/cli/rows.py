@@ -56,7 +56,8 @@ def doing(event: Event) -> str:
     if status == "pending":
         return "waiting for its inputs"
     if status == "failed":
-        return "stopped" if _stopped(event) else "failed"
+        word = "stopped" if _stopped(event) else "failed"
+        return f"{word} earlier" if event.get("earlier") else word
     if status == "completed":
         if event["reused"]:
             return "already made, reused"

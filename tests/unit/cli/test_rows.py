@@ -98,6 +98,11 @@ def test_a_failure_names_the_node_its_stage_and_the_reason_once() -> None:
     assert list(node_details(failed)) == ["     Voice of the intro, sending: ElevenLabs refused the API key."]
 
 
+def test_a_failure_that_this_run_left_alone_is_told_as_an_earlier_one() -> None:
+    failed = node(status="failed", stage="sending", error="No.", elapsed=None, earlier=True)
+    assert node_row(failed, Columns(11, 9)) == " ✗ intro-voice  voiceover  failed earlier"
+
+
 def test_what_was_made_in_an_earlier_run_is_not_told_again() -> None:
     entry = {**merged(("a", "rotated → re-encoded"), ("b", COPIED)), "kept": True}
     assert list(node_details(entry)) == []
