@@ -52,6 +52,8 @@ class ProviderFacts:
     """Whether that variable names a file."""
     options: tuple[str, ...] = ()
     """Settings that only this provider has, read from `{NAME}_{OPTION}` into `ProviderSettings.options`."""
+    needs: tuple[tuple[str, str], ...] = ()
+    """Those of them without which nothing can be bought, each with what people read of it."""
 
 
 _FACTS = (
@@ -101,6 +103,7 @@ _FACTS = (
         key_variable="GOOGLE_APPLICATION_CREDENTIALS",
         key_in_file=True,
         options=("project", "location", "bucket", "model"),
+        needs=(("bucket", "the bucket of Google Cloud Storage that films are written to"),),
     ),
     ProviderFacts(
         "runway",

@@ -70,14 +70,14 @@ NO_LIVE = Live()
 def read_live(names: Iterable[str], variables: Mapping[str, str] | None = None, *, need_keys: bool = True) -> Live:
     """The keys and settings of `names` from environment variables. Raises RequestError where one is missing.
 
-    Without `need_keys` no key is read: a plan asks nobody.
+    Without `need_keys` none is needed: a plan asks nobody.
     """
     given = os.environ if variables is None else variables
     keys: dict[str, str] = {}
     found: dict[str, str] = {}
     for name in dict.fromkeys(names):
         keys[name] = _key(name, given) if need_keys else ""
-        found |= _settings(name, given)
+        found |= _settings(name, given, need_all=need_keys)
     return Live(keys, found)
 
 
@@ -113,10 +113,13 @@ def _key(name: str, given: Mapping[str, str]) -> str:
     return content
 
 
-def _settings(name: str, given: Mapping[str, str]) -> dict[str, str]:
+def _settings(name: str, given: Mapping[str, str], *, need_all: bool) -> dict[str, str]:
     facts, upper = PROVIDER_FACTS[name], name.upper()
     wanted = [f"{upper}_{key}" for key in (*_SETTINGS, *(option.upper() for option in facts.options))]
     found = {variable: given[variable] for variable in wanted if given.get(variable)}
+    for option, what in facts.needs if need_all else ():
+        if (variable := f"{upper}_{option.upper()}") not in found:
+            raise RequestError(f"--live {name} needs {what} in the environment variable {variable}.")
     address = given.get(f"{upper}_{_ADDRESS}", "")
     return found | ({f"{upper}_BASE_URL": address} if address else {})
 

@@ -44,10 +44,14 @@ def test_without_its_key_a_provider_is_not_used(name: str) -> None:
 def test_google_wants_a_file(tmp_path: Path) -> None:
     path = tmp_path / "key.json"
     path.write_text(json.dumps({"type": "service_account"}))
-    given = {"GOOGLE_APPLICATION_CREDENTIALS": str(path), "VEO3_PROJECT": "lessons"}
+    given = {"GOOGLE_APPLICATION_CREDENTIALS": str(path), "VEO3_PROJECT": "lessons", "VEO3_BUCKET": "films"}
     live = read_live(["veo3"], given)
     assert json.loads(live.keys["veo3"]) == {"type": "service_account"}
-    assert live.variables == {"VEO3_PROJECT": "lessons"}
+    assert live.variables == {"VEO3_PROJECT": "lessons", "VEO3_BUCKET": "films"}
+    del given["VEO3_BUCKET"]
+    assert read_live(["veo3"], given, need_keys=False).variables == {"VEO3_PROJECT": "lessons"}
+    with pytest.raises(RequestError, match=r"--live veo3 needs the bucket .* in the environment variable VEO3_BUCKET\."):
+        read_live(["veo3"], given)
     path.write_text("no JSON")
     with pytest.raises(RequestError, match=r"no readable key file \(it is not JSON\)\. Name the JSON key file"):
         read_live(["veo3"], given)
