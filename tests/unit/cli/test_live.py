@@ -50,7 +50,9 @@ def test_google_wants_a_file(tmp_path: Path) -> None:
     assert live.variables == {"VEO3_PROJECT": "lessons", "VEO3_BUCKET": "films"}
     del given["VEO3_BUCKET"]
     assert read_live(["veo3"], given, need_keys=False).variables == {"VEO3_PROJECT": "lessons"}
-    with pytest.raises(RequestError, match=r"--live veo3 needs the bucket .* in the environment variable VEO3_BUCKET\."):
+    with pytest.raises(
+        RequestError, match=r"--live veo3 needs the bucket .* in the environment variable VEO3_BUCKET\."
+    ):
         read_live(["veo3"], given)
     path.write_text("no JSON")
     with pytest.raises(RequestError, match=r"no readable key file \(it is not JSON\)\. Name the JSON key file"):
