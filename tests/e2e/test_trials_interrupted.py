@@ -79,7 +79,7 @@ def test_a_cancelled_run_ends_and_can_be_continued(lab: Lab) -> None:
     assert (cancelled.returncode, cancelled.stderr) == (0, "")
     assert cancelled.stdout.splitlines() == [
         f"'lab' is cancelled. ./jiki-video produce {DOCUMENT} continues it.",
-        "Under way: voice. What its provider can't stop any more is waited for, kept and reused.",
+        "Under way: voice. What its provider can't stop any more goes on there, is kept and reused.",
     ]
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 3

@@ -49,7 +49,7 @@ from video_production.storage import Storage
 from video_production.takes.completing import Completer
 from video_production.takes.deciding import check_agreed, may_buy_again, named, raise_if_ended, sent_again_in
 from video_production.takes.fingerprint import request_hash
-from video_production.takes.following import ANSWER_MARGIN, Followed, Follower, undecided
+from video_production.takes.following import ANSWER_MARGIN, Followed, Follower, left_running, undecided
 from video_production.takes.model import Take, TakeAttempt, TakeState
 from video_production.takes.requests import keep_request, kept_attempt
 from video_production.takes.sharing import share, wanted_by_others
@@ -334,13 +334,15 @@ class Buyer:
 
     def _look(self, wanted: Wanted, part: Part, take: Take) -> Step:
         # A pipeline stops the jobs that it has bought itself, unless another one waits for them, too.
+        cancelled = wanted.pipeline.desired == Desired.CANCELLED
         ours = take.current.pipeline_id in ("", wanted.claim.pipeline_id)
-        cancelled = wanted.pipeline.desired == Desired.CANCELLED and ours
-        cancel = cancelled and not wanted_by_others(self.takes, self.nodes, take)
+        cancel = cancelled and ours and not wanted_by_others(self.takes, self.nodes, take)
         with named(part):
             runs = wanted.pipeline.desired == Desired.RUN
             attempt = replace(wanted.attempt(part, take.current), wanted=runs)
             followed = self.follower.step(take, attempt, partial(self._touch, wanted), cancel=cancel)
+        if followed == "waiting" and cancelled and not cancel:
+            raise Cancelled(left_running(self.provider.title))
         now, sent_at = self.clock(), take.current.sent_at
         if followed == "waiting" and waited_enough(now, sent_at, wanted.node.asked_at, self.settings):
             # Row 11: the take stays open, so the sweep or a webhook collects what comes later.

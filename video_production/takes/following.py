@@ -27,7 +27,7 @@ from video_production.takes.model import Take, TakeState
 from video_production.takes.requests import is_request_kept
 from video_production.takes.table import TakeTable
 
-__all__ = ["ANSWER_MARGIN", "CANCELLED", "Followed", "Follower", "Tell", "undecided"]
+__all__ = ["ANSWER_MARGIN", "CANCELLED", "Followed", "Follower", "Tell", "left_running", "undecided"]
 
 ANSWER_MARGIN = 5.0
 """Seconds that saving and recording an answer may take after the provider gave it."""
@@ -179,6 +179,8 @@ class Follower:
             if progress.state == "running":
                 part = None if progress.percent is None else round(progress.percent / 100, 3)
                 tell(stage="waiting", last_answer=progress.word, progress=part, external_id=external_id)
+                if cancel:  # row 11: the job can't be stopped, and nobody shall wait for it
+                    raise Cancelled(left_running(self.provider.title))
                 return "waiting"
             tell(stage="downloading", last_answer=progress.word, external_id=external_id)
             try:
@@ -226,3 +228,8 @@ def undecided(title: str, why: str) -> str:
         f"The request to {title} may have been paid ({why.rstrip('.')}), so it is not sent again. "
         "Look it up at the provider, then run resolve with --adopt ID, --pay-again or --give-up."
     )
+
+
+def left_running(title: str) -> str:
+    """What a person reads of a job that goes on although its pipeline was cancelled."""
+    return f"Cancelled; {title} goes on with the job, and what it makes is kept."

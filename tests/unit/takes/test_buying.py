@@ -493,10 +493,18 @@ def test_cancelling_keeps_a_paid_result_where_the_provider_cannot_stop(stage: St
     submitted(stage)
     stage.nodes.set_desired("lesson", Desired.CANCELLED)
     stage.provider.progress = [RUNNING, READY]
-    claim = stage.claim_of_voice()
-    assert stage.buyer().check(claim).status == "waiting"
+    with pytest.raises(Cancelled, match="Cancelled; Obedient goes on with the job, and what it makes is kept"):
+        stage.buyer().check(stage.claim_of_voice())
+    assert stage.take().state == TakeState.SUBMITTED
+    assert stage.buyer().follow(stage.take().id).made  # the sweep, or a webhook
+
+
+def test_a_result_that_is_there_when_its_pipeline_was_cancelled_is_kept(stage: Stage) -> None:
+    submitted(stage)
+    stage.nodes.set_desired("lesson", Desired.CANCELLED)
+    stage.provider.progress = [READY]
     with pytest.raises(Cancelled, match="what had been paid for is kept"):
-        stage.buyer().check(claim)
+        stage.buyer().check(stage.claim_of_voice())
     assert stage.take().state == TakeState.MADE
 
 
