@@ -375,7 +375,8 @@ def cancel(document: str, environment: str | None) -> None:
     again = f"./jiki-video produce {quoted(as_document(document))}{here.place.option}"
     click.echo(f"'{name}' is cancelled. {again} continues it.")
     if busy := [node.id for node in nodes.values() if node.status == NodeStatus.IN_PROGRESS]:
-        click.echo(f"Under way: {listing(busy)}. What its provider can't stop any more goes on there, is kept and reused.")
+        goes_on = "What its provider can't stop any more goes on there, is kept and reused."
+        click.echo(f"Under way: {listing(busy)}. {goes_on}")
 
 
 for _command in (*money.COMMANDS, *files.COMMANDS, *operations.COMMANDS):
