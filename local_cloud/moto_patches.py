@@ -45,6 +45,7 @@ __all__ = ["Hooks", "installed", "prepare"]
 
 
 _REQUEST_ID = "x-amzn-requestid"
+_ATTRIBUTES = frozenset(("S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"))
 _INDEX_NAME = 6
 """The place of `index_name` among what `Table.query` is given after the hash key."""
 
@@ -312,18 +313,38 @@ def _query_one_partition(undo: contextlib.ExitStack) -> None:
 
 
 def _serialise_items_directly(undo: contextlib.ExitStack) -> None:
+    """Attribute values are written as they are: they have DynamoDB's own form already, but for their bytes."""
     from moto.core.serialize import BaseJSONSerializer
 
     def structure(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
-        if shape.name == "AttributeValue" and type(value) is dict and len(value) == 1:
-            [(kind, content)] = value.items()
-            if kind in shape.members:
-                serialized[key] = {}
-                serializer._serialize(serialized[key], content, shape.members[kind], kind)
-                return
-        serialise(serializer, serialized, value, shape, key)
+        if shape.name == "AttributeValue" and type(value) is dict:
+            serialized[key] = _attribute(value)
+        else:
+            serialise_structure(serializer, serialized, value, shape, key)
 
-    serialise = _replace(BaseJSONSerializer, "_serialize_type_structure", structure, undo)
+    def mapping(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        if shape.value.name == "AttributeValue" and type(value) is dict:
+            serialized[key] = {name: _attribute(inner) for name, inner in value.items()}
+        else:
+            serialise_map(serializer, serialized, value, shape, key)
+
+    serialise_structure = _replace(BaseJSONSerializer, "_serialize_type_structure", structure, undo)
+    serialise_map = _replace(BaseJSONSerializer, "_serialize_type_map", mapping, undo)
+
+
+def _attribute(value: Any) -> Any:
+    if type(value) is not dict or len(value) != 1:
+        return value
+    [(kind, content)] = value.items()
+    if kind == "M":
+        content = {name: _attribute(inner) for name, inner in content.items()}
+    elif kind == "L":
+        content = [_attribute(inner) for inner in content]
+    elif kind == "B":
+        content = base64.b64encode(content).decode()
+    elif kind == "BS":
+        content = [base64.b64encode(each).decode() for each in content]
+    return {kind: content} if kind in _ATTRIBUTES else {}
 
 
 def _parse_machines_once(undo: contextlib.ExitStack) -> None:

@@ -133,6 +133,8 @@ def test_items_are_serialised_by_the_method_that_we_replace() -> None:
     names = ["self", "serialized", "value", "shape", "key"]
     assert parameters(dynamodb._serialize_type_structure) == parameters(dynamodb._serialize) == names
     assert dynamodb._serialize_type_structure is serialize.BaseJSONSerializer._serialize_type_structure
+    assert parameters(dynamodb._serialize_type_map) == names
+    assert dynamodb._serialize_type_map is serialize.BaseJSONSerializer._serialize_type_map
 
 
 def test_machines_and_paths_are_parsed_through_the_names_that_we_replace() -> None:
