@@ -11,7 +11,7 @@
     TransactWriteItems             takes back what it changed; moto copies whole tables for that, once for each action
     models                         nobody keeps a list of every instance that ever was: it grew by gigabytes
     Query                          looks at one partition; moto sorts the whole table for each
-    answers with items             an attribute is asked for the type that it has, not for all ten by all their names
+    answers with items             attributes are written as they are; moto asks each for ten types by all their names
     state machines                 their text is parsed once, not at each start of an execution; so are their paths
     the interpreter's threads      are forgotten when they end
     moto.batch                     not loaded: one exception class of it costs a second of start-up
@@ -45,6 +45,7 @@ __all__ = ["Hooks", "installed", "prepare"]
 
 
 _REQUEST_ID = "x-amzn-requestid"
+_PLAIN = frozenset(("S", "N", "SS", "NS", "NULL", "BOOL"))
 _ATTRIBUTES = frozenset(("S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"))
 _INDEX_NAME = 6
 """The place of `index_name` among what `Table.query` is given after the hash key."""
@@ -315,6 +316,17 @@ def _query_one_partition(undo: contextlib.ExitStack) -> None:
 def _serialise_items_directly(undo: contextlib.ExitStack) -> None:
     """Attribute values are written as they are: they have DynamoDB's own form already, but for their bytes."""
     from moto.core.serialize import BaseJSONSerializer
+    from moto.dynamodb import responses
+    from moto.dynamodb.models import utilities
+    from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
+
+    def plain(thing: Any) -> Any:
+        kind = type(thing)
+        if kind is DynamoType and thing.type in _PLAIN:
+            return {thing.type: thing.value}
+        if kind is dict or kind is LimitedSizeDict:
+            return {name: plain(inner) for name, inner in thing.items()}
+        return thing if kind is str else to_dict(thing)
 
     def structure(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
         if shape.name == "AttributeValue" and type(value) is dict:
@@ -328,6 +340,8 @@ def _serialise_items_directly(undo: contextlib.ExitStack) -> None:
         else:
             serialise_map(serializer, serialized, value, shape, key)
 
+    to_dict = _replace(utilities, "dynamo_to_dict", plain, undo)
+    _replace(responses, "dynamo_to_dict", plain, undo)
     serialise_structure = _replace(BaseJSONSerializer, "_serialize_type_structure", structure, undo)
     serialise_map = _replace(BaseJSONSerializer, "_serialize_type_map", mapping, undo)
 

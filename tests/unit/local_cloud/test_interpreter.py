@@ -70,6 +70,24 @@ def test_items_are_answered_as_moto_answers_them(
     assert json.loads(before["body"]) is not None
 
 
+def test_items_become_plain_as_moto_makes_them(undo: contextlib.ExitStack) -> None:
+    from moto.dynamodb.models import utilities
+    from moto.dynamodb.models.dynamo_type import DynamoType, Item
+
+    sent = {"B": "AP8=", "BS": ["AA==", "/w=="]}
+    attributes = {
+        name: {kind: sent.get(kind, content) for kind, content in value.items()}
+        for name, value in ATTRIBUTES.items()
+        if name != "S"
+    } | {"deep": {"M": {"a": {"L": [{"N": "1"}, {"M": {"b": {"B": "AP8="}}}]}}}}
+    item = Item(DynamoType({"S": "a"}), None, attributes)
+    result = {"Items": [item.attrs], "Item": item, "Count": 1, "Responses": {"one": [item.attrs]}, "none": None}
+    before = utilities.dynamo_to_dict(result)
+    moto_patches._serialise_items_directly(undo)
+    assert utilities.dynamo_to_dict(result) == before
+    assert before["Items"][0]["bytes"] == {"B": b"\x00\xff"}
+
+
 def test_each_execution_has_its_own_components_of_a_machine_that_was_parsed_once(undo: contextlib.ExitStack) -> None:
     from moto.stepfunctions.parser.asl.antlr.runtime.ASLParser import ASLParser
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser

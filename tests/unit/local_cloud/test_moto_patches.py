@@ -158,3 +158,14 @@ def test_the_interpreter_only_adds_to_its_list_of_threads() -> None:
     for module in (execution_worker, program, execute_state):
         source = inspect.getsource(module)
         assert source.count("TMP_THREADS") == source.count("TMP_THREADS.append(") + 1 == 2
+
+
+def test_items_become_plain_where_we_replace_that() -> None:
+    from moto.dynamodb import responses
+    from moto.dynamodb.models import utilities
+
+    assert responses.dynamo_to_dict is utilities.dynamo_to_dict
+    assert parameters(utilities.dynamo_to_dict) == ["obj"]
+    source = inspect.getsource(utilities.dynamo_to_dict)
+    assert "return {obj.type: dynamo_to_dict(obj.value)}" in source
+    assert "return [dynamo_to_dict(item) for item in obj]" in source
