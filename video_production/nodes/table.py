@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from video_production.errors import NotFound, RequestError, Superseded
@@ -50,6 +50,12 @@ class NodeTable:
     def node(self, pipeline_id: str, node_id: str) -> Node | None:
         item = self.table.get({"pipeline_id": pipeline_id, "id": node_id})
         return read_node(item) if item else None
+
+    def still_pending(self, nodes: Iterable[Node]) -> list[Node]:
+        """Those of these nodes that nobody has claimed meanwhile, in no order. Raises TransientError."""
+        keys = ({"pipeline_id": node.pipeline_id, "id": node.id} for node in nodes)
+        found = map(read_node, self.table.get_many(keys))
+        return [node for node in found if node.status == NodeStatus.PENDING]
 
     def queue(self, provider: str) -> dict[tuple[str, str], int]:
         """Who waits for a provider: (pipeline, node) → its place, from 1."""

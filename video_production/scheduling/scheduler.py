@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -110,11 +111,7 @@ class Scheduler:
     def _drive(self, pipeline: Pipeline, nodes: Mapping[str, Node]) -> Pipeline:
         """Start what can be started; the pipeline, with its outcome where nothing is left to do."""
         ready = [node for node in nodes.values() if _is_ready(node, nodes)] if pipeline.desired == Desired.RUN else []
-        for node in ready:
-            if not self.dispatcher.limited(node):
-                claim = self.nodes.claim(pipeline, node.id, self.new_id())
-                if claim:
-                    self._start(claim)
+        self._claim(pipeline, [node for node in ready if not self.dispatcher.limited(node)])
         self.dispatcher.seat(pipeline, [node for node in ready if self.dispatcher.limited(node)])
         if pipeline.desired == Desired.CANCELLED:
             self.dispatcher.leave_queue(nodes.values())
@@ -122,6 +119,21 @@ class Scheduler:
         if ready or running:
             return pipeline
         return self._finish(pipeline, nodes)
+
+    def _claim(self, pipeline: Pipeline, ready: Sequence[Node]) -> None:
+        """Start nodes that need no slot. Nodes that end together have a scheduler each, and all of them want the same:
+        whoever finds that another one was faster looks what is left, and goes on in an order of its own."""
+        left = list(ready)
+        while left:
+            node = left.pop(0)
+            claim = self.nodes.claim(pipeline, node.id, self.new_id())
+            if claim:
+                self._start(claim)
+                continue
+            left = self.nodes.still_pending([node, *left])
+            if any(other.id == node.id for other in left):
+                return  # the pipeline is edited or cancelled: whoever does that has a scheduler look again
+            random.shuffle(left)
 
     def fail(self, claim: Claim, failure: Failure) -> bool:
         """Row 11: end a node whose work ended badly. False when the claim is no longer current."""

@@ -177,6 +177,43 @@ def test_two_schedulers_start_a_node_once(world: World) -> None:
     assert world.status()["a"] == NodeStatus.IN_PROGRESS
 
 
+WIDE = [node("s", "asset"), *(node(f"n{number:02}", inputs=["s"]) for number in range(20))]
+
+
+def test_who_comes_second_looks_what_is_left_and_tries_nothing_twice(world: World) -> None:
+    """Both have read the same; one claims all but the last five while the other is at its first."""
+    write(world.nodes, WIDE, {"s": text_output()})
+    pipeline, nodes = world.nodes.load("lesson")
+    assert pipeline is not None
+    left = ["n15", "n16", "n17", "n18", "n19", "a", "b"]
+    for number in range(15):
+        world.nodes.claim(pipeline, f"n{number:02}", f"rival-{number}")
+    tried: list[str] = []
+    claim = world.nodes.claim
+    world.nodes.claim = lambda *given, **more: (tried.append(given[1]), claim(*given, **more))[1]  # type: ignore[method-assign]
+    world.scheduler._drive(pipeline, nodes)
+    assert tried[0] == "n00"
+    assert sorted(tried[1:]) == sorted(left)
+    assert {world.status()[name] for name in left} == {"in_progress"}
+
+
+@pytest.mark.parametrize("desired", [Desired.CANCELLED, Desired.EDITING])
+def test_who_finds_that_the_pipeline_has_moved_on_stops(world: World, desired: Desired) -> None:
+    write(world.nodes, WIDE, {"s": text_output()})
+    pipeline, nodes = world.nodes.load("lesson")
+    assert pipeline is not None
+    if desired == Desired.EDITING:
+        world.nodes.begin_edit("lesson")
+    else:
+        world.nodes.set_desired("lesson", desired)
+    tried: list[str] = []
+    claim = world.nodes.claim
+    world.nodes.claim = lambda *given, **more: (tried.append(given[1]), claim(*given, **more))[1]  # type: ignore[method-assign]
+    world.scheduler._drive(pipeline, nodes)
+    assert tried == ["n00"]
+    assert world.machines.started == []
+
+
 def test_an_unknown_pipeline_is_named(world: World) -> None:
     with pytest.raises(RequestError, match="There is no pipeline 'nope'"):
         world.scheduler.advance("nope")
