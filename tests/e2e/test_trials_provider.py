@@ -242,6 +242,7 @@ def test_a_lost_answer_is_found_again_and_paid_once(lost: dict[str, Run], case: 
     assert len(run.lab.charges_for(run.script)) == 1
 
 
+@pytest.mark.slow
 def test_what_may_have_been_paid_is_not_sent_again_until_somebody_says_so(lost: dict[str, Run]) -> None:
     run = lost["500, nothing made"]
     assert run.wait() == 2
