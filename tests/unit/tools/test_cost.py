@@ -133,7 +133,8 @@ def test_the_readme_has_the_amounts_right() -> None:
     """They are written by hand there, and rounded."""
     readme = " ".join((CHECKOUT / "README.md").read_text("utf-8").split())
     said = re.search(
-        r"costs about half a cent on AWS and six cents for.*two cents on AWS and four dollars.*\$20 a month, \$35", readme
+        r"costs about half a cent on AWS and six cents for.*two cents on AWS and four dollars.*\$20 a month, \$35",
+        readme,
     )
     assert said, "the README says it otherwise"
     bills = [line(usage) for usage in MEASURED.both for line in (_aws_high, _sold_low)]
