@@ -386,6 +386,15 @@ def gave_up(crowd: Crowd, name: str) -> Take:
     return take
 
 
+def lost(crowd: Crowd, name: str) -> None:
+    """A node's request may have been paid, and it failed because of that."""
+    take = crowd.send(name)
+    crowd.takes.mark_unknown(take, take.attempt, "Lost.")
+    crowd.nodes.touch(crowd.claim(name), takes=[take.id])
+    crowd.nodes.fail(crowd.claim(name), "Lost.", "MayHaveBeenPaid")
+    crowd.machines.close(crowd.claim(name).process_uuid)
+
+
 @pytest.mark.parametrize("waits_already", [False, True])
 def test_a_retried_node_goes_on_with_the_slot_of_its_job_although_others_wait(
     crowd: Crowd, waits_already: bool
@@ -407,11 +416,7 @@ def test_a_retried_node_goes_on_with_the_slot_of_its_job_although_others_wait(
 
 def test_a_node_whose_lost_job_was_found_goes_on_with_its_slot(crowd: Crowd) -> None:
     crowd.ask("a", "b", "c")
-    take = crowd.send("a")
-    crowd.takes.mark_unknown(take, take.attempt, "Lost.")
-    crowd.nodes.touch(crowd.claim("a"), takes=[take.id])
-    crowd.nodes.fail(crowd.claim("a"), "Lost.", "MayHaveBeenPaid")
-    crowd.machines.close(crowd.claim("a").process_uuid)
+    lost(crowd, "a")
     crowd.asking().resolve("a", "head", "adopt", who="ada", why="it is there", external_id="job-found")
     crowd.advance("a")
     assert (crowd.running(), crowd.held(), crowd.waiting()) == (["a", "b"], ["a", "b"], ["c"])
@@ -419,11 +424,7 @@ def test_a_node_whose_lost_job_was_found_goes_on_with_its_slot(crowd: Crowd) -> 
 
 def test_a_slot_comes_back_when_a_person_has_another_job_bought(crowd: Crowd) -> None:
     crowd.ask("a", "b", "c")
-    take = crowd.send("a")
-    crowd.takes.mark_unknown(take, take.attempt, "Lost.")
-    crowd.nodes.touch(crowd.claim("a"), takes=[take.id])
-    crowd.nodes.fail(crowd.claim("a"), "Lost.", "MayHaveBeenPaid")
-    crowd.machines.close(crowd.claim("a").process_uuid)
+    lost(crowd, "a")
     crowd.advance("a")
     assert crowd.waiting() == ["c"]
     crowd.asking().resolve("a", "head", "pay-again", who="ada", why="it is not there")
