@@ -7,6 +7,7 @@ it; by hand, `jiki-video up` is the way.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import signal
@@ -43,6 +44,8 @@ def serve(module: str, start: Callable[[Path, dict[str, Any]], _Cloud]) -> None:
     except VideoProductionError as error:
         print(error, file=sys.stderr)
         sys.exit(1)
+    gc.freeze()  # what is here stays, and what comes is mostly freed at once: looking through all of it, every few
+    gc.set_threshold(20_000)  # requests, costs more than the requests
     threading.Thread(target=_wait_until_unused, args=(StateFolder(home), tell), daemon=True).start()
     os.read(told, 1)
     try:

@@ -20,7 +20,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from local_cloud.code_stamp import code_stamp
+from local_cloud.code_stamp import CodeWatch
 from local_cloud.functions import Function
 from local_cloud.runtime_api import RuntimeApi
 from local_cloud.sandbox.sandbox import Outcome, Sandbox, SandboxSettings
@@ -61,7 +61,7 @@ class LambdaHost:
     ) -> None:
         runtime = runtime or ("aws" if find_spec("awslambdaric") and find_spec("runtime_client") else "plain")
         self._settings = SandboxSettings(code_roots, folder, layer_bin, runtime, python)
-        self._watched = watched
+        self._code = CodeWatch(watched)
         self._logs = logs
         self._api = RuntimeApi()
         self._pools: Mapping[str, _Pool] = {f.name: _Pool(f, self._start) for f in functions}
@@ -83,7 +83,7 @@ class LambdaHost:
         """
         pool = self._pools[name]
         try:
-            sandbox = pool.acquire(self._stamp())
+            sandbox = pool.acquire(self._code.stamp())
         except OSError as error:
             why = f"{name} could not be started on this machine: {error.strerror}. Make room, then try again."
             return Outcome(json.dumps({"errorType": "OperatorError", "errorMessage": why}).encode(), failed=True)
@@ -103,7 +103,7 @@ class LambdaHost:
 
     def prewarm(self, name: str) -> None:
         """Start a sandbox ahead of the first invocation, if there is none yet. Does not wait for it."""
-        self._pools[name].prewarm(self._stamp())
+        self._pools[name].prewarm(self._code.stamp())
 
     def close(self) -> None:
         """Kill every sandbox. Invocations under way raise HostClosed."""
@@ -115,9 +115,6 @@ class LambdaHost:
 
     def _start(self, function: Function, stamp: int) -> Sandbox:
         return Sandbox(function, self._settings, self._api, stamp)
-
-    def _stamp(self) -> int:
-        return code_stamp(self._watched)
 
     def _run(self, sandbox: Sandbox, payload: bytes, request_id: str) -> Outcome:
         self._write(sandbox, [f"START RequestId: {request_id} Version: {sandbox.function.version}"])

@@ -10,10 +10,13 @@
     StartExecution                 one at a time: the check for a duplicate name and the start must not interleave
     TransactWriteItems             takes back what it changed; moto copies whole tables for that, once for each action
     models                         nobody keeps a list of every instance that ever was: it grew by gigabytes
-    Query                          looks at one partition; moto sorts the whole table for each
+    Query                          looks at one partition; moto sorts the whole table for each. A whole partition that
+                                   fits into one page is not copied
+    sizes of items                 are added up; moto copies what it measures, anew for each attribute that is set
     answers with items             attributes are written as they are; moto asks each for ten types by all their names
-    state machines                 their text is parsed once, not at each start of an execution; so are their paths
+    state machines                 are parsed once, not at each start of an execution; so are their paths
     the interpreter's threads      are forgotten when they end
+    the service of a request       is found once for each host; moto lists its own folder each time
     moto.batch                     not loaded: one exception class of it costs a second of start-up
 
 moto is private inside; pyproject.toml pins it exactly.
@@ -47,8 +50,8 @@ __all__ = ["Hooks", "installed", "prepare"]
 _REQUEST_ID = "x-amzn-requestid"
 _PLAIN = frozenset(("S", "N", "SS", "NS", "NULL", "BOOL"))
 _ATTRIBUTES = frozenset(("S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"))
-_INDEX_NAME = 6
-"""The place of `index_name` among what `Table.query` is given after the hash key."""
+_KEY_CONDITIONS = {"hash_key_conditions", "range_key_conditions"}
+"""What `Table.query` is given beside the fields of filters in the old style."""
 
 
 class Hooks(Protocol):
@@ -97,9 +100,11 @@ def installed(hooks: Hooks) -> Iterator[None]:
         _copy_no_tables(undo)
         _forget_instances(undo)
         _query_one_partition(undo)
+        _measure_without_copies(undo)
         _serialise_items_directly(undo)
         _parse_machines_once(undo)
         _forget_threads(undo)
+        _remember_services(undo)
         yield
 
 
@@ -300,17 +305,52 @@ def _forget_instances(undo: contextlib.ExitStack) -> None:
 
 
 def _query_one_partition(undo: contextlib.ExitStack) -> None:
-    from moto.dynamodb.models.table import Table
+    from moto.dynamodb.comparisons import OpDefault
+    from moto.dynamodb.models import table as tables
 
-    def query(table: Any, hash_key: Any, *rest: Any, **more: Any) -> Any:
-        index = more.get("index_name") or (rest[_INDEX_NAME] if len(rest) > _INDEX_NAME else None)
-        if index or hash_key is None:
-            return of_all(table, hash_key, *rest, **more)
+    def query(
+        table: Any,
+        hash_key: Any,
+        range_comparison: Any,
+        range_objs: Any,
+        limit: Any,
+        start: Any,
+        forward: Any,
+        projection: Any,
+        index_name: str | None = None,
+        consistent_read: bool = False,
+        filter_expression: Any = None,
+        **more: Any,
+    ) -> Any:
+        of_page = (range_comparison, range_objs, limit, start, forward, projection)
+        rest = (index_name, consistent_read, filter_expression)
+        if index_name or hash_key is None:
+            return of_all(table, hash_key, *of_page, *rest, **more)
         part = copy.copy(table)
         part.items = {hash_key: table.items[hash_key]} if hash_key in table.items else {}
-        return of_all(part, hash_key, *rest, **more)
+        filtered = not isinstance(filter_expression, OpDefault | None) or more.keys() - _KEY_CONDITIONS
+        if not (range_comparison or limit or start or forward is False or projection or filtered):
+            items = part.all_items()
+            if sum(item.size() for item in items) <= tables.RESULT_SIZE_LIMIT:
+                return items, len(items), None
+        return of_all(part, hash_key, *of_page, *rest, **more)
 
-    of_all = _replace(Table, "query", query, undo)
+    of_all = _replace(tables.Table, "query", query, undo)
+
+
+def _measure_without_copies(undo: contextlib.ExitStack) -> None:
+    from moto.dynamodb.models.dynamo_type import DynamoType
+
+    def size(thing: Any) -> int:
+        if thing.type == "S":
+            return len(thing.value) if thing.value.isascii() else len(thing.value.encode())
+        if thing.type == "M":
+            return sum(len(name.encode()) + size(value) for name, value in thing.value.items())
+        if thing.type == "L":
+            return sum(map(size, thing.value))
+        return int(measured(thing))
+
+    measured = _replace(DynamoType, "size", size, undo)
 
 
 def _serialise_items_directly(undo: contextlib.ExitStack) -> None:
@@ -362,21 +402,16 @@ def _attribute(value: Any) -> Any:
 
 
 def _parse_machines_once(undo: contextlib.ExitStack) -> None:
-    """What is kept is the syntax tree, which is only read; each execution still has components of its own."""
+    """Executions share the components of their machine: what an execution changes is kept in its own environment,
+    under the components' keys. moto makes those when they are first asked for, which several threads may do at once."""
     from moto.stepfunctions.parser.asl.component.common.path import result_path
+    from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
-    from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
     from moto.stepfunctions.parser.asl.utils import json_path
 
-    @functools.lru_cache(maxsize=16)
-    def tree_of(definition: str) -> Any:
-        return parse(definition)[1]
-
-    def parse_known(definition: str) -> tuple[Any, Any]:
-        tree = tree_of(definition)
-        return Preprocessor().visit(tree), tree
-
-    parse = _replace(AmazonStateLanguageParser, "parse", staticmethod(parse_known), undo)
+    parse = functools.lru_cache(maxsize=16)(AmazonStateLanguageParser.parse)
+    _replace(AmazonStateLanguageParser, "parse", staticmethod(parse), undo)
+    _replace(EvalComponent, "heap_key", property(lambda component: str(id(component))), undo)
     for module in (json_path, result_path):
         _replace(module, "parse", functools.lru_cache(maxsize=512)(module.parse), undo)
 
@@ -388,3 +423,10 @@ def _forget_threads(undo: contextlib.ExitStack) -> None:
 
     for module in (execution_worker, program, execute_state):
         _replace(module, "TMP_THREADS", deque(maxlen=0), undo)
+
+
+def _remember_services(undo: contextlib.ExitStack) -> None:
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+
+    find = functools.lru_cache(maxsize=64)(DomainDispatcherApplication.get_backend_for_host)
+    _replace(DomainDispatcherApplication, "get_backend_for_host", find, undo)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from local_cloud.code_stamp import code_stamp
+import pytest
+
+import local_cloud.code_stamp as module
+from local_cloud.code_stamp import CodeWatch, code_stamp
 
 
 def test_the_stamp_changes_with_every_save_and_only_then(tmp_path: Path) -> None:
@@ -34,3 +37,16 @@ def test_bytecode_does_not_count(tmp_path: Path) -> None:
     (tmp_path / "__pycache__").mkdir()
     (tmp_path / "__pycache__" / "module.pyc").write_bytes(b"")
     assert code_stamp([tmp_path, tmp_path / "missing"]) == first
+
+
+def test_a_look_is_shared_by_those_who_asked_before_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter((1, 2, 3))
+    moments = iter((10.0, 11.0, 10.5, 11.0, 12.0, 11.5, 13.0, 14.0))  # asked, began; asked; asked, began; ...
+    monkeypatch.setattr(module, "code_stamp", lambda _folders: next(looks))
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(moments))
+    watch = CodeWatch([])
+    assert watch.stamp() == 1
+    assert watch.stamp() == 1  # it waited while another one had not begun yet
+    assert watch.stamp() == 2  # the look may have passed a file that was saved just before this was called
+    assert watch.stamp() == 2
+    assert watch.stamp() == 3

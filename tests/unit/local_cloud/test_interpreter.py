@@ -88,26 +88,19 @@ def test_items_become_plain_as_moto_makes_them(undo: contextlib.ExitStack) -> No
     assert before["Items"][0]["bytes"] == {"B": b"\x00\xff"}
 
 
-def test_each_execution_has_its_own_components_of_a_machine_that_was_parsed_once(undo: contextlib.ExitStack) -> None:
-    from moto.stepfunctions.parser.asl.antlr.runtime.ASLParser import ASLParser
+def test_a_machine_is_parsed_once_for_all_its_executions(undo: contextlib.ExitStack) -> None:
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
     definition = (WORKFLOWS / "node.asl.json").read_text()
-    parsed = 0
-
-    def counted(parser: Any) -> Any:
-        nonlocal parsed
-        parsed += 1
-        return state_machine(parser)
-
-    state_machine = moto_patches._replace(ASLParser, "state_machine", counted, undo)
+    alone = AmazonStateLanguageParser.parse(definition)[0]
     moto_patches._parse_machines_once(undo)
-    programs = [AmazonStateLanguageParser.parse(definition)[0] for _ in range(3)]
-    assert parsed == 1
-    states = [program.states.states for program in programs]
-    assert all(each.keys() == json.loads(definition)["States"].keys() for each in states)
-    for name in states[0]:
-        assert len({id(each[name]) for each in states}) == len(states)
+    first, second = (AmazonStateLanguageParser.parse(definition)[0] for _ in range(2))
+    assert first is second
+    assert first.states.states.keys() == alone.states.states.keys() == json.loads(definition)["States"].keys()
+    retries = [getattr(state, "retry", None) for state in first.states.states.values()]
+    retriers = [retrier for retry in retries if retry for retrier in retry.retriers]
+    keys = {part.heap_key for retrier in retriers for part in (retrier.max_attempts, retrier.backoff_rate)}
+    assert len(keys) == 2 * len(retriers) > 2
 
 
 def test_a_machine_that_cannot_be_parsed_is_refused_every_time(undo: contextlib.ExitStack) -> None:

@@ -5,10 +5,12 @@ That the changes work is shown in tests/integration/local_cloud, in the cloud's 
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -115,9 +117,9 @@ def test_tables_are_queried_by_the_method_that_we_wrap() -> None:
 
     from local_cloud import moto_patches
 
-    names = parameters(Table.query)
-    assert names[:2] == ["self", "hash_key"]
-    assert names[2 + moto_patches._INDEX_NAME] == "index_name"
+    given = ["self", "hash_key", "range_comparison", "range_objs", "limit", "exclusive_start_key", "scan_index_forward"]
+    given += ["projection_expressions", "index_name", "consistent_read", "filter_expression"]
+    assert parameters(Table.query) == [*given, *sorted(moto_patches._KEY_CONDITIONS), "filter_kwargs"]
     source = inspect.getsource(Table.query)
     assert (
         "for item in self.all_items()\n                if isinstance(item, Item) and item.hash_key == hash_key"
@@ -150,6 +152,24 @@ def test_machines_and_paths_are_parsed_through_the_names_that_we_replace() -> No
     assert "= parse(self.result_path_src)" in inspect.getsource(result_path.ResultPath)
 
 
+def test_components_of_machines_keep_nothing_of_an_execution_but_under_their_keys() -> None:
+    """Those that do are made anew by every execution: the workers of Map and Parallel."""
+    from moto.stepfunctions.parser.asl import component
+
+    changed = set()
+    for path in Path(*component.__path__).rglob("*.py"):
+        if "state_map" in path.parts or "state_parallel" in path.parts:
+            continue
+        for kind in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)):
+            for method in (node for node in kind.body if isinstance(node, ast.FunctionDef)):
+                stored = (node for node in ast.walk(method) if isinstance(node, ast.Attribute | ast.Subscript))
+                if method.name not in ("__init__", "from_state_props") and any(
+                    isinstance(node.ctx, ast.Store) and ast.unparse(node).startswith("self.") for node in stored
+                ):
+                    changed.add(f"{kind.name}.{method.name}")
+    assert changed == {"EvalComponent.heap_key"}
+
+
 def test_the_interpreter_only_adds_to_its_list_of_threads() -> None:
     from moto.stepfunctions.parser.asl.component.program import program
     from moto.stepfunctions.parser.asl.component.state.exec import execute_state
@@ -169,3 +189,13 @@ def test_items_become_plain_where_we_replace_that() -> None:
     source = inspect.getsource(utilities.dynamo_to_dict)
     assert "return {obj.type: dynamo_to_dict(obj.value)}" in source
     assert "return [dynamo_to_dict(item) for item in obj]" in source
+
+
+def test_the_service_of_a_request_is_found_by_the_method_that_we_wrap() -> None:
+    from moto import backends
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+
+    assert parameters(DomainDispatcherApplication.get_backend_for_host) == ["self", "host"]
+    source = inspect.getsource(DomainDispatcherApplication.get_backend_for_host)
+    assert "host in backends.list_of_moto_modules()" in source
+    assert "os.listdir(path)" in inspect.getsource(backends.list_of_moto_modules)

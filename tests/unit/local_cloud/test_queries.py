@@ -104,3 +104,32 @@ def test_a_query_looks_at_no_other_partition_and_changes_no_table(tables: Any, u
     assert seen == [5, 0]
     assert len(all_items(tables.tables[NODES])) == 20
     assert len(tables.tables[NODES].items) == 4
+
+
+def test_a_partition_of_more_than_a_page_is_cut_as_moto_does(tables: Any, undo: contextlib.ExitStack) -> None:
+    for node in "6789":
+        tables.put_item(NODES, {"pipeline_id": {"S": "b"}, "id": {"S": node}, "words": {"S": node * 300_000}})
+    page = query(tables, "b")
+    assert page[1] < 9
+    moto_patches._query_one_partition(undo)
+    assert query(tables, "b") == page
+
+
+VALUES: dict[str, Any] = {
+    "text": {"S": "Grüße, 東京"},
+    "number": {"N": "12.50"},
+    "truth": {"BOOL": True},
+    "nothing": {"NULL": True},
+    "words": {"SS": ["one", "zwölf"]},
+    "list": {"L": [{"S": "é"}, {"N": "1"}, {"L": []}]},
+    "map": {"M": {"ключ": {"S": "value"}, "inner": {"M": {"a": {"N": "7"}, "b": {"BOOL": False}}}}},
+}
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_values_are_as_large_as_moto_finds_them(value: Any, undo: contextlib.ExitStack) -> None:
+    from moto.dynamodb.models.dynamo_type import DynamoType
+
+    size = DynamoType(value).size()
+    moto_patches._measure_without_copies(undo)
+    assert DynamoType(value).size() == size
