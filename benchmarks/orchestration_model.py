@@ -14,7 +14,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +23,7 @@ from tests.unit.memory import MemoryDynamo
 from video_production.errors import MediaError, ProviderRefused, Superseded, VideoProductionError
 from video_production.nodes.model import Desired, Node, Output, Pipeline
 from video_production.nodes.table import Claim, NodeTable
+from video_production.pipelines.graph import users_of
 from video_production.providers.interface import (
     Attempt,
     GenerationRequest,
@@ -248,9 +249,10 @@ class Simulation:
 
     def _publish(self, pipeline_id: str, nodes: Sequence[Node]) -> None:
         edit = self.nodes.begin_edit(pipeline_id)
+        users = users_of({node.id: node.input_ids for node in nodes})
         for node in nodes:
             self.nodes.reset(pipeline_id, node.id, edit)
-            self.nodes.save_structure(node, edit)
+            self.nodes.save_structure(replace(node, users=tuple(users[node.id])), edit)
         ids = tuple(node.id for node in nodes)
         self.nodes.publish(Pipeline(pipeline_id, pipeline_id, 0, Desired.RUN, ids, ids[-1], "bucket", ""), edit)
         self._after(CALL, partial(self._watch, pipeline_id))
@@ -262,11 +264,10 @@ class Simulation:
         if pipeline_id not in self._over:
             self._after(self.watch, partial(self._watch, pipeline_id))
 
-    def _schedule(self, pipeline_id: str, provider: str | None = None) -> None:
+    def _schedule(self, pipeline_id: str, **why: str) -> None:
         if pipeline_id in self._over:
             return
-        told = {"pipeline_id": pipeline_id} | ({"provider": provider} if provider else {})
-        if self.scheduler.take(told):
+        if self.scheduler.take({"pipeline_id": pipeline_id, **why}):
             self._over[pipeline_id] = self.now
 
     def _run(self, claim: Claim) -> None:
@@ -279,7 +280,7 @@ class Simulation:
 
     def _made(self, claim: Claim) -> None:
         self.nodes.complete(claim, Output("video", "v.mp4", 1, "00" * 32, "bucket", duration=1.0))
-        self._after(CALL, partial(self._schedule, claim.pipeline_id))
+        self._after(CALL, partial(self._schedule, claim.pipeline_id, node_id=claim.node_id))
 
     def _step(self, claim: Claim, act: Callable[[Claim], Any]) -> None:
         try:
@@ -290,7 +291,7 @@ class Simulation:
             self.scheduler.fail(claim, Failure(type(error).__name__, str(error)))
             step = None
         if step is None or step.status == "completed":
-            self._after(CALL, partial(self._schedule, claim.pipeline_id))
+            self._after(CALL, partial(self._schedule, claim.pipeline_id, node_id=claim.node_id))
             return
         again = self.buyer.submit if step.status == "resubmit" else self.buyer.check
         self._after(step.wait_seconds + CALL, partial(self._step, claim, again))
@@ -299,7 +300,7 @@ class Simulation:
         take = self.buyer.take_of(job)
         assert take is not None
         followed = self.buyer.follow(take)
-        self._after(MESSAGE, partial(self._schedule, followed.pipeline_id, PROVIDER))
+        self._after(MESSAGE, partial(self._schedule, followed.pipeline_id, provider=PROVIDER))
 
     def _sweep(self) -> None:
         self.scheduler.take({"provider": PROVIDER})

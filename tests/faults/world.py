@@ -222,7 +222,7 @@ class World:
             except Exception as error:  # noqa: BLE001 (the machine catches everything)
                 cause = json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)})
                 failure = {"Error": type(error).__name__, "Cause": cause}
-                self._end(claim, node_id=claim.node_id, process_uuid=claim.process_uuid, failure=failure)
+                self._end(claim, process_uuid=claim.process_uuid, failure=failure)
                 return
             if step is None or step.status == "completed":
                 self._end(claim)
@@ -234,10 +234,10 @@ class World:
                 CLOCK.rest(min(_LONGEST_REST, _SHORTEST_REST * 1.3**number))
             function = "submit" if step.status == "resubmit" else "check"
         late = {"Error": "Polling.LimitReached", "Cause": "waiting"}
-        self._end(claim, node_id=claim.node_id, process_uuid=claim.process_uuid, failure=late)
+        self._end(claim, process_uuid=claim.process_uuid, failure=late)
 
     def _end(self, claim: Claim, **message: Any) -> None:
-        self.schedule(**message)
+        self.schedule(node_id=claim.node_id, **message)
         self.states.known[claim.process_uuid] = True
 
     def _patiently(self, act: Callable[[], Any]) -> Any:

@@ -121,7 +121,7 @@ def test_the_scheduler_may_claim_start_fail_restart_announce_and_end(world: Worl
         assert world.claim_of("a") != first
         for name in ("a", "b"):
             assert scheduler.fail(world.claim_of(name), FAILED)
-        assert scheduler.advance("lesson") == "failed"
+        assert scheduler.take({"pipeline_id": "lesson", "node_id": "b"}) == "failed"
 
 
 def test_the_scheduler_may_share_job_slots_and_keep_the_queue_for_them(world: World) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from video_production.nodes.model import Desired, Node, Output, Pipeline
 from video_production.nodes.table import Claim, NodeTable
+from video_production.pipelines.graph import users_of
 
 
 def text_output(text: str = "Hello.", bucket: str = "bucket", key: str = "script.txt") -> Output:
@@ -27,8 +29,9 @@ def pipeline(nodes: Sequence[Node], bucket: str = "bucket") -> Pipeline:
 
 def write(table: NodeTable, nodes: Sequence[Node], assets: Mapping[str, Output] | None = None) -> Pipeline:
     """Write a pipeline as an edit would; return it as it is read back."""
+    users = users_of({entry.id: entry.input_ids for entry in nodes})
     for entry in nodes:
-        table.save_structure(entry)
+        table.save_structure(replace(entry, users=tuple(users[entry.id])))
         table.reset(entry.pipeline_id, entry.id)
         if assets and entry.id in assets:
             table.provide_asset(entry.pipeline_id, entry.id, assets[entry.id])

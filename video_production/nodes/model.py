@@ -98,7 +98,8 @@ class Node:
     """One step. The first block is structure, the second is state; no update ever writes both.
 
     `inputs` maps a slot to the ordered ids of the nodes plugged into it. `config` has the document's camelCase keys.
-    `asset` is `{type, source | content, sha256}` for asset nodes. `process_uuid` is the fence: minted when the node is
+    `asset` is `{type, source | content, sha256}` for asset nodes. `users` are the ids of the nodes that take it as an
+    input; None in what an older version has published. `process_uuid` is the fence: minted when the node is
     claimed; a writer without the current one changes nothing. `asked_at` is when a person last asked for this node,
     `asked` how: "run" (the pipeline) or "retry" (this node, by name). `because` says, for people, what the last edit
     changed that concerns it. `announced` is the `ended` that was published last. `begun` are the takes that it showed
@@ -112,6 +113,7 @@ class Node:
     inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     asset: Mapping[str, Any] | None = None
+    users: tuple[str, ...] | None = None
 
     status: NodeStatus = NodeStatus.PENDING
     metadata: Mapping[str, Any] = field(default_factory=dict)

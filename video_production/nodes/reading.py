@@ -37,6 +37,7 @@ def read_node(item: Mapping[str, Any]) -> Node:
         inputs={slot: tuple(ids) for slot, ids in item.get("inputs", {}).items()},
         config=item.get("config", {}),
         asset=item.get("asset") or None,
+        users=tuple(item["users"]) if "users" in item else None,
         status=NodeStatus(item.get("status", NodeStatus.PENDING)),
         metadata=item.get("metadata", {}),
         output=Output.from_dict(item["output"]) if item.get("output") else None,

@@ -43,6 +43,23 @@ class NodeTable:
         """The pipeline and its nodes, read consistently, nodes in document order."""
         return read_items(self.table.query("pipeline_id", pipeline_id))
 
+    def around(self, pipeline_id: str, node_id: str) -> tuple[Pipeline | None, dict[str, Node]]:
+        """The pipeline, a node, those that take it as an input, and all inputs of those, read consistently.
+
+        No nodes where it is not known who takes it: there is none, or an older version published it.
+        """
+        pipeline, nodes = self._some(pipeline_id, [PIPELINE_ITEM, node_id])
+        node = nodes.get(node_id)
+        if node is None or node.users is None:
+            return pipeline, {}
+        nodes |= self._some(pipeline_id, node.users)[1]
+        inputs = {input_id for user in node.users if user in nodes for input_id in nodes[user].input_ids}
+        nodes |= self._some(pipeline_id, inputs - nodes.keys())[1]
+        return pipeline, nodes
+
+    def _some(self, pipeline_id: str, ids: Iterable[str]) -> tuple[Pipeline | None, dict[str, Node]]:
+        return read_items(self.table.get_many({"pipeline_id": pipeline_id, "id": each} for each in ids))
+
     def pipeline(self, pipeline_id: str) -> Pipeline | None:
         item = self.table.get(self._pipeline_key(pipeline_id))
         return read_pipeline(item) if item else None
@@ -100,6 +117,7 @@ class NodeTable:
                     "inputs": {slot: list(ids) for slot, ids in node.inputs.items()},
                     "config": node.config,
                     "asset": dict(node.asset) if node.asset else {},
+                    **({} if node.users is None else {"users": list(node.users)}),
                 },
                 set_if_absent={"metadata": {}, "status": NodeStatus.PENDING, "is_valid": True, "validation_errors": []},
             ),

@@ -11,7 +11,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from video_production.nodes.model import Node, NodeStatus
 
-__all__ = ["Graph", "descendants", "final_nodes", "find_cycle", "find_cycles", "mermaid", "ready", "topological_order"]
+__all__ = [
+    "Graph",
+    "descendants",
+    "final_nodes",
+    "find_cycle",
+    "find_cycles",
+    "mermaid",
+    "ready",
+    "topological_order",
+    "users_of",
+]
 
 Graph = Mapping[str, Sequence[str]]
 
@@ -22,7 +32,7 @@ def topological_order(graph: Graph) -> list[str]:
     Raises ValueError when the graph has a cycle.
     """
     position = {node: index for index, node in enumerate(graph)}
-    users = _users(graph)
+    users = users_of(graph)
     waiting = {node: len(set(inputs)) for node, inputs in graph.items()}
     heap = [position[node] for node, count in waiting.items() if count == 0]
     names = list(graph)
@@ -46,7 +56,7 @@ def find_cycle(graph: Graph) -> list[str] | None:
 
 def find_cycles(graph: Graph) -> Iterator[list[str]]:
     """One cycle for each connection that closes one; without those connections the graph has none."""
-    _users(graph)
+    users_of(graph)
     done: set[str] = set()
     for start in graph:
         if start in done:
@@ -71,7 +81,7 @@ def find_cycles(graph: Graph) -> Iterator[list[str]]:
 
 def descendants(graph: Graph, changed: Iterable[str]) -> set[str]:
     """Every node that takes one of `changed`, directly or through others; a changed node only if it does so itself."""
-    users = _users(graph)
+    users = users_of(graph)
     found: set[str] = set()
     stack = list(changed)
     while stack:
@@ -93,11 +103,12 @@ def ready(graph: Graph, statuses: Mapping[str, str]) -> list[str]:
 
 def final_nodes(graph: Graph) -> list[str]:
     """The nodes that no other node takes as an input, in the document's order."""
-    users = _users(graph)
+    users = users_of(graph)
     return [node for node in graph if not users[node]]
 
 
-def _users(graph: Graph) -> dict[str, list[str]]:
+def users_of(graph: Graph) -> dict[str, list[str]]:
+    """For each node the nodes that take it as an input, in the document's order."""
     users: dict[str, list[str]] = {node: [] for node in graph}
     for node, inputs in graph.items():
         for id in dict.fromkeys(inputs):

@@ -19,7 +19,7 @@ import requests
 from video_production.errors import DocumentError, Problem
 from video_production.nodes.model import MediaType, Node, NodeStatus, Output, Pipeline
 from video_production.nodes.table import NodeTable
-from video_production.pipelines.graph import descendants, final_nodes
+from video_production.pipelines.graph import descendants, final_nodes, users_of
 from video_production.scheduling.causes import differences, through
 from video_production.storage import CHUNK, Storage, parse_s3_url
 
@@ -132,14 +132,19 @@ class Publisher:
         edit = self.nodes.begin_edit(pipeline.id)
         before_pipeline, before = self.nodes.load(pipeline.id)  # as it is now that nobody else can change it
         publication = compare(wanted, pipeline, before_pipeline, before, fresh=fresh, also=also)
-        structures = {node.id: _structure(node, pipeline) for node in wanted}
+        users = users_of({node.id: node.input_ids for node in wanted})
+        structures = {node.id: replace(_structure(node, pipeline), users=tuple(users[node.id])) for node in wanted}
         redo = {*publication.new, *publication.changed}
-        retitled = {node.id for node in wanted if node.id in before and before[node.id].title != node.title}
+        renamed_or_relinked = {
+            node_id
+            for node_id, node in structures.items()
+            if node_id in before and (before[node_id].title, before[node_id].users) != (node.title, node.users)
+        }
         for node_id in structures:  # state first: after an interruption a node that is still to be reset still differs
             if node_id in redo or node_id in publication.affected:
                 self.nodes.reset(pipeline.id, node_id, edit, publication.causes[node_id], before=before.get(node_id))
         for node in wanted:
-            if node.id in redo or node.id in retitled:
+            if node.id in redo or node.id in renamed_or_relinked:
                 self.nodes.save_structure(structures[node.id], edit)
             if node.type == "asset" and (node.id in redo or before[node.id].status != NodeStatus.COMPLETED):
                 self.nodes.provide_asset(pipeline.id, node.id, self._upload(node, pipeline), edit)

@@ -10,7 +10,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -69,15 +69,16 @@ class Scheduler:
         self.dispatcher = Dispatcher(nodes, takes, limits, self._start, clock=clock, new_id=new_id)
 
     def take(self, message: Mapping[str, Any]) -> OutcomeStatus | None:
-        """Do what a message asks for: `{pipeline_id}`, with `{node_id, process_uuid, failure}` when the node machine
-        reports a failure, `{provider}` to look after its slots and its queue, both when a job ended that no node
-        follows, or EventBridge's event of an execution that ended without success.
+        """Do what a message asks for: `{pipeline_id}`, with `{node_id}` when that node has ended, and with
+        `{process_uuid, failure}` too when the node machine reports its failure; `{provider}` to look after its slots
+        and its queue; pipeline and provider when a job ended that no node follows; or EventBridge's event of an
+        execution that ended without success.
 
         Raises what `advance` raises, and RequestError for anything else.
         """
         if EndedExecution.is_event(message):
             return self.clean_up(EndedExecution.from_event(message))
-        pipeline_id, provider = message.get("pipeline_id"), message.get("provider")
+        pipeline_id, provider, node_id = (message.get(name) for name in ("pipeline_id", "provider", "node_id"))
         if isinstance(provider, str):
             self.dispatcher.clean(provider)
             if pipeline_id is None:
@@ -86,20 +87,25 @@ class Scheduler:
             raise RequestError("The event lacks pipeline_id.")
         if "failure" in message:
             failure = Failure.from_event(message["failure"])
-            _log.warning("node %s failed: %s", message.get("node_id"), failure.error_type)
+            _log.warning("node %s failed: %s", node_id, failure.error_type)
             self.fail(Claim.from_event(message), failure)
-        return self.advance(pipeline_id)
+        return self.advance(pipeline_id, node_id)
 
-    def advance(self, pipeline_id: str) -> OutcomeStatus | None:
+    def advance(self, pipeline_id: str, ended_now: str | None = None) -> OutcomeStatus | None:
         """Claim and start every ready node, announce what ended; return the outcome once there is one.
+
+        `ended_now` is the node whose end is the reason of this call, where there is one: then what is around it is
+        enough, unless nothing of that is under way any more. What a lost call would have done is done by the next one
+        that comes for no node.
 
         Raises NotFound for an unknown pipeline and TransientError when AWS hiccups.
         """
+        if ended_now and self._go_on_from(pipeline_id, ended_now):
+            return None
         pipeline, nodes = self.nodes.load(pipeline_id)
         if pipeline is None:
             raise NotFound(f"There is no pipeline '{pipeline_id}'.")
-        for provider in self.dispatcher.give_back(nodes.values()):
-            self.dispatcher.serve(provider)  # whoever waits comes before what this pipeline wants next
+        self._give_back(nodes.values())
         if pipeline.outcome is None:
             self._restart_lost(nodes)  # of a half-edited one, too: what it has begun may hold job slots
             if pipeline.desired != Desired.EDITING:
@@ -108,17 +114,43 @@ class Scheduler:
             self.announcer.announce(pipeline, nodes)
         return pipeline.outcome.status if pipeline.outcome else None
 
+    def _go_on_from(self, pipeline_id: str, node_id: str) -> bool:
+        """Do what the end of one node asks for: start what waited for it, announce it. False, with part of that done,
+        where the whole pipeline has to be looked at.
+
+        A pipeline may have hundreds of nodes, and every end has a call of its own: what they read grows with the
+        number of connections, not with its square.
+        """
+        pipeline, nodes = self.nodes.around(pipeline_id, node_id)
+        node = nodes.get(node_id)
+        if pipeline is None or node is None or not node.ended or pipeline.outcome or pipeline.desired != Desired.RUN:
+            return False
+        self._give_back([node])
+        ready = [user for user in nodes.values() if node_id in user.input_ids and _is_ready(user, nodes)]
+        self._start_ready(pipeline, ready)
+        if not ready and not _running(nodes):
+            return False
+        if self.announcer:
+            self.announcer.announce(pipeline, {node_id: node})
+        return True
+
     def _drive(self, pipeline: Pipeline, nodes: Mapping[str, Node]) -> Pipeline:
         """Start what can be started; the pipeline, with its outcome where nothing is left to do."""
         ready = [node for node in nodes.values() if _is_ready(node, nodes)] if pipeline.desired == Desired.RUN else []
-        self._claim(pipeline, [node for node in ready if not self.dispatcher.limited(node)])
-        self.dispatcher.seat(pipeline, [node for node in ready if self.dispatcher.limited(node)])
+        self._start_ready(pipeline, ready)
         if pipeline.desired == Desired.CANCELLED:
             self.dispatcher.leave_queue(nodes.values())
-        running = any(node.status == NodeStatus.IN_PROGRESS for node in nodes.values())
-        if ready or running:
+        if ready or _running(nodes):
             return pipeline
         return self._finish(pipeline, nodes)
+
+    def _give_back(self, nodes: Iterable[Node]) -> None:
+        for provider in self.dispatcher.give_back(nodes):
+            self.dispatcher.serve(provider)  # whoever waits comes before what this pipeline wants next
+
+    def _start_ready(self, pipeline: Pipeline, ready: Sequence[Node]) -> None:
+        self._claim(pipeline, [node for node in ready if not self.dispatcher.limited(node)])
+        self.dispatcher.seat(pipeline, [node for node in ready if self.dispatcher.limited(node)])
 
     def _claim(self, pipeline: Pipeline, ready: Sequence[Node]) -> None:
         """Start nodes that need no slot. Nodes that end together have a scheduler each, and all of them want the same:
@@ -222,3 +254,7 @@ def _is_ready(node: Node, nodes: Mapping[str, Node]) -> bool:
     return node.status == NodeStatus.PENDING and all(
         source is not None and source.status == NodeStatus.COMPLETED for source in inputs
     )
+
+
+def _running(nodes: Mapping[str, Node]) -> bool:
+    return any(node.status == NodeStatus.IN_PROGRESS for node in nodes.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tests.unit.memory import MemoryDynamo
@@ -12,6 +13,7 @@ from video_production.nodes.model import Desired, Node, NodeStatus, Output, Pipe
 from video_production.nodes.slots import held_slots
 from video_production.nodes.table import Claim, NodeTable
 from video_production.nodes.tickets import first_tickets
+from video_production.pipelines.graph import users_of
 from video_production.providers.interface import Made, Price
 from video_production.scheduling.asking import Asking
 from video_production.scheduling.scheduler import Scheduler
@@ -62,9 +64,10 @@ class Crowd:
     def publish(self, name: str, nodes: Sequence[Node] = ()) -> None:
         given = list(nodes) or [head(name)]
         edit = self.nodes.begin_edit(name)
+        users = users_of({node.id: node.input_ids for node in given})
         for node in given:
             self.nodes.reset(name, node.id, edit)
-            self.nodes.save_structure(node, edit)
+            self.nodes.save_structure(replace(node, users=tuple(users[node.id])), edit)
         ids = tuple(node.id for node in given)
         self.nodes.publish(Pipeline(name, name, 0, Desired.RUN, ids, ids[-1], "bucket", ""), edit)
 

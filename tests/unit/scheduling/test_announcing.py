@@ -181,6 +181,36 @@ def test_two_schedulers_at_once_may_announce_twice_but_count_once(world: Told) -
     assert world.count("NodesEnded") == 1
 
 
+def test_nodes_that_end_together_are_each_announced_by_the_call_that_comes_for_them(world: Told) -> None:
+    world.advance()
+    world.complete("a")
+    world.complete("b")
+    world.scheduler.take({"pipeline_id": "lesson", "node_id": "b"})
+    assert world.bus.ids() == ["p2:completed"]
+    world.scheduler.take({"pipeline_id": "lesson", "node_id": "a"})
+    assert world.bus.ids() == ["p2:completed", "p1:completed"]
+
+
+def test_an_end_whose_own_call_was_lost_is_announced_by_the_next_look(world: Told) -> None:
+    world.advance()
+    world.complete("a")
+    world.complete("b")
+    world.scheduler.take({"pipeline_id": "lesson", "node_id": "b"})
+    world.advance()
+    assert world.bus.ids() == ["p2:completed", "p1:completed"]
+
+
+def test_nothing_is_untold_when_the_pipeline_is_over(world: Told) -> None:
+    world.advance()
+    world.complete("a")
+    world.complete("b")
+    world.scheduler.take({"pipeline_id": "lesson", "node_id": "b"})
+    world.complete("c")
+    world.scheduler.take({"pipeline_id": "lesson", "node_id": "c"})
+    assert sorted(world.bus.ids()) == ["lesson:1:completed", "p1:completed", "p2:completed", "p3:completed"]
+    assert world.bus.ids()[-1] == "lesson:1:completed"
+
+
 def test_a_pipeline_that_is_asked_for_anew_while_it_is_announced_stays_under_way(world: Told) -> None:
     world.advance()
     world.scheduler.fail(world.claim_of("a"), Failure("MediaError", "Broken."))

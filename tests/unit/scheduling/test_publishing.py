@@ -129,6 +129,24 @@ def test_a_removed_node_is_gone(desk: Desk) -> None:
     assert set(desk.status()) == {"script", "voice", "film"}
 
 
+def test_every_node_knows_who_takes_it_and_learns_of_others_without_being_made_again(desk: Desk) -> None:
+    def users() -> dict[str, tuple[str, ...] | None]:
+        return {node_id: found.users for node_id, found in desk.nodes.load("lesson")[1].items()}
+
+    desk.publish(desk.graph())
+    desk.finish()
+    before = {"script": ("voice",), "other": ("second",), "voice": ("film",), "second": ("film",), "film": ()}
+    assert users() == before
+    reel = Node("lesson", "reel", "Reel", "merge-videos", {"segments": ("second", "voice", "second")})
+    publication = desk.publish([*desk.graph(), reel])
+    assert publication.new == ("reel",)
+    assert publication.affected == publication.changed == ()
+    assert users() == before | {"voice": ("film", "reel"), "second": ("film", "reel"), "reel": ()}
+    assert desk.status()["voice"] == "completed"
+    assert desk.publish(desk.graph()).removed == ("reel",)
+    assert users() == before
+
+
 def test_starting_afresh_remakes_everything(desk: Desk) -> None:
     desk.publish(desk.graph())
     desk.finish()

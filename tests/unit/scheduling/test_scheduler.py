@@ -15,6 +15,7 @@ from video_production.nodes.model import Desired, NodeStatus, Output
 from video_production.nodes.table import Claim, NodeTable
 from video_production.scheduling.failures import Failure
 from video_production.scheduling.scheduler import Scheduler
+from video_production.tables import Update
 from video_production.takes.table import TakeTable
 
 GRAPH = [node("s", "asset"), node("a", inputs=["s"]), node("b", inputs=["s"]), node("c", inputs=["a", "b"])]
@@ -175,6 +176,115 @@ def test_two_schedulers_start_a_node_once(world: World) -> None:
     world.advance()
     assert world.nodes.claim(pipeline, "a", "other") is None
     assert world.status()["a"] == NodeStatus.IN_PROGRESS
+
+
+class Looks:
+    """Notes when the whole pipeline is read."""
+
+    def __init__(self, world: World) -> None:
+        self.whole = 0
+        load = world.nodes.load
+
+        def noted(pipeline_id: str) -> Any:
+            self.whole += 1
+            return load(pipeline_id)
+
+        world.nodes.load = noted  # type: ignore[method-assign]
+
+
+def ends(world: World, node_id: str) -> str | None:
+    """The node machine's last call."""
+    return world.scheduler.take({"pipeline_id": "lesson", "node_id": node_id})
+
+
+def test_the_end_of_a_node_starts_what_waited_for_it_without_reading_the_whole_pipeline(world: World) -> None:
+    world.advance()
+    looks = Looks(world)
+    world.complete("a")
+    assert ends(world, "a") is None  # b, which c takes too, is under way
+    assert world.machines.nodes() == ["b"]
+    world.complete("b")
+    assert ends(world, "b") is None
+    assert world.machines.nodes() == ["c"]
+    assert looks.whole == 0
+    world.complete("c")
+    assert ends(world, "c") == "completed"
+    assert looks.whole == 1
+
+
+def test_when_two_end_together_either_call_may_start_what_takes_both(world: World) -> None:
+    world.advance()
+    world.complete("a")
+    world.complete("b")
+    assert ends(world, "a") is None
+    assert world.machines.nodes() == ["c"]
+    assert ends(world, "b") is None
+    assert len(world.machines.started) == 3
+
+
+def test_the_end_of_a_node_leaves_the_rest_to_its_own_calls(world: World) -> None:
+    """Whatever was lost is started by the next look that comes for no node."""
+    write(world.nodes, [*GRAPH, node("d", inputs=["a"]), node("e", inputs=["b"])], {"s": text_output()})
+    world.advance()
+    world.complete("a")
+    world.complete("b")  # its own call is lost
+    ends(world, "a")
+    assert sorted(world.machines.nodes()) == ["c", "d"]
+    world.advance()
+    assert sorted(world.machines.nodes()) == ["c", "d", "e"]
+
+
+@pytest.mark.parametrize("last", ["a", "b"])
+def test_a_failure_that_blocks_everything_left_ends_the_pipeline(world: World, last: str) -> None:
+    world.advance()
+    first = "b" if last == "a" else "a"
+    world.scheduler.fail(world.claim_of(first), Failure("MediaError", "Broken."))
+    assert ends(world, first) is None
+    world.complete(last)
+    assert ends(world, last) == "failed"
+
+
+def test_a_failure_is_written_and_what_is_around_it_looked_at_in_one_call(world: World) -> None:
+    world.advance()
+    claim = world.claim_of("a")
+    failure = {"Error": "MediaError", "Cause": '{"errorType": "MediaError", "errorMessage": "Broken."}'}
+    looks = Looks(world)
+    told = {"pipeline_id": "lesson", "node_id": "a", "process_uuid": claim.process_uuid, "failure": failure}
+    assert world.scheduler.take(told) is None
+    assert looks.whole == 0
+    assert world.status()["a"] == "failed"
+
+
+def test_a_pipeline_that_an_older_version_published_is_read_whole(world: World) -> None:
+    world.advance()
+    for node_id in ("a", "b", "c"):
+        world.nodes.table.write(
+            Update(table=world.nodes.name, key={"pipeline_id": "lesson", "id": node_id}, remove=["users"])
+        )
+    looks = Looks(world)
+    for number, node_id in enumerate(("a", "b", "c"), start=1):
+        world.complete(node_id)
+        assert ends(world, node_id) == ("completed" if number == 3 else None)
+        assert looks.whole == number
+
+
+@pytest.mark.parametrize("moved_on", ["asked for again", "cancelled", "removed"])
+def test_the_call_of_an_execution_that_was_overtaken_looks_at_everything(world: World, moved_on: str) -> None:
+    world.advance()
+    world.scheduler.fail(world.claim_of("a"), Failure("MediaError", "Broken."))
+    if moved_on == "asked for again":
+        world.nodes.retry("lesson", "a", "retry")
+    elif moved_on == "cancelled":
+        world.nodes.set_desired("lesson", Desired.CANCELLED)
+    else:
+        write(world.nodes, [node("s", "asset"), node("b", inputs=["s"])], {"s": text_output()})
+        world.nodes.remove("lesson", "a")
+        world.nodes.remove("lesson", "c")
+    looks = Looks(world)
+    assert ends(world, "a") is None
+    assert looks.whole == 1
+    if moved_on == "asked for again":
+        assert world.status()["a"] == "in_progress"
 
 
 WIDE = [node("s", "asset"), *(node(f"n{number:02}", inputs=["s"]) for number in range(20))]
