@@ -17,7 +17,7 @@ demo:  ## set up, produce the example lesson, print where the video lies
 	@./jiki-video produce examples/lesson/pipeline.yaml
 
 test: lint  ## set up, run every fast check and test
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not deployed and not browser"
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not deployed and not browser"
 
 test-kills: setup  ## kill everything at every stage, for both ElevenLabs ways (some minutes)
 	@$(BIN)/python -m pytest -n 2 -m slow tests/e2e/test_killed.py tests/e2e/test_trials_provider.py
