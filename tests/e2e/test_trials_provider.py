@@ -270,6 +270,7 @@ def test_what_may_have_been_paid_is_not_sent_again_until_somebody_says_so(lost: 
     assert len(run.lab.charges_for(run.script)) == 1
 
 
+@pytest.mark.slow
 def test_a_result_that_a_person_found_is_taken_over(lost: dict[str, Run]) -> None:
     run = lost["made, but nowhere listed"]
     assert run.wait() == 2
@@ -283,6 +284,7 @@ def test_a_result_that_a_person_found_is_taken_over(lost: dict[str, Run]) -> Non
     assert run.lab.charges_for(run.script) == [charge]
 
 
+@pytest.mark.slow
 def test_what_is_given_up_stays_so_until_somebody_pays_again(lost: dict[str, Run]) -> None:
     run = lost["given up"]
     assert run.wait() == 2

@@ -29,7 +29,8 @@ def pipeline(nodes: Sequence[Node], bucket: str = "bucket") -> Pipeline:
 
 def write(table: NodeTable, nodes: Sequence[Node], assets: Mapping[str, Output] | None = None) -> Pipeline:
     """Write a pipeline as an edit would; return it as it is read back."""
-    users = users_of({entry.id: entry.input_ids for entry in nodes})
+    ids = {entry.id for entry in nodes}
+    users = users_of({entry.id: [each for each in entry.input_ids if each in ids] for entry in nodes})
     for entry in nodes:
         table.save_structure(replace(entry, users=tuple(users[entry.id])))
         table.reset(entry.pipeline_id, entry.id)
