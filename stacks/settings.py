@@ -89,7 +89,7 @@ def _known_region(region: str) -> str:
 class _Section(BaseModel):
     """A group of settings: strict types, no unknown keys, frozen. A field's description says what is allowed."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 BucketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]

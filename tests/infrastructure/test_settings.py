@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -248,6 +249,10 @@ def test_overrides_that_are_no_object_are_one_sentence(environments: Mapping[str
         (
             {"providers": {"veo3": {"bucket": "gs://films"}}},
             'providers.veo3.bucket is "gs://films"; it must be a',
+        ),
+        (
+            {"monthly_budget_usd": math.inf},
+            "monthly_budget_usd is Infinity; it must be null (no limit) or a number of US",
         ),
         ({"monthly_budget_usd": 0}, "monthly_budget_usd is 0; it must be null (no limit) or a number of US dollars"),
         ({"providers": {"elevenlabs": {"mode": "draft"}}}, "providers.elevenlabs: mode 'draft' needs base_url"),

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from video_production.cli import files, money, operations
-from video_production.cli.options import EITHER, PATH, as_document, environment, live, pipeline_id, prudent
+from video_production.cli.options import EITHER, PATH, as_document, budget, environment, live, pipeline_id, prudent
 from video_production.cli.telling import FAILED, INTERRUPTED, INVALID, STOPPED, tell
 from video_production.cli.words import listing, quoted
 from video_production.errors import RequestError, VideoProductionError
@@ -101,9 +101,7 @@ def cli(traceback: bool) -> None:
 @click.option(
     "--plan", metavar="HASH", default="", help="Do what this plan says, or nothing if anything has moved since."
 )
-@click.option(
-    "--budget", type=click.FloatRange(0), metavar="USD", help="What the pipeline may cost in all; buys no more."
-)
+@budget("What the pipeline may cost in all; buys no more.")
 @click.option("--yes", is_flag=True, help="Agree to what is bought from real providers; else one is asked.")
 @click.option("--no-download", is_flag=True, help="Leave the video on AWS; the last line is its s3:// URL.")
 @click.option("--json", "as_json", is_flag=True, help="Print every event as one line of JSON.")

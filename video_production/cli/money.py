@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from video_production.cli.options import EITHER, PATH, environment, live, pipeline_id
+from video_production.cli.options import EITHER, PATH, budget, environment, live, pipeline_id
 from video_production.errors import DocumentError, RequestError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ __all__ = ["COMMANDS"]
 @environment("Plan for this environment on AWS.")
 @live()
 @click.option("--fresh", is_flag=True, help="Plan to make every node again.")
-@click.option("--budget", type=click.FloatRange(0), metavar="USD", help="Compare with this budget, not the document's.")
+@budget("Compare with this budget, not the document's.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plan(
     document: Path,

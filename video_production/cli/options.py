@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,12 @@ import click
 from video_production.errors import RequestError
 from video_production.settings import ENVIRONMENTS, PROVIDER_FACTS
 
-__all__ = ["EITHER", "PATH", "as_document", "document_id", "environment", "live", "pipeline_id", "prudent"]
+__all__ = ["EITHER", "PATH", "as_document", "budget", "document_id", "environment", "live", "pipeline_id", "prudent"]
 
 PATH = click.Path(path_type=Path)
 EITHER = "DOCUMENT|PIPELINE"
 _BUYING = tuple(PROVIDER_FACTS)
+_MOST_USD = 1_000_000
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -36,6 +38,24 @@ def live() -> Callable[[Command], Command]:
         metavar="PROVIDER",
         help="Use this provider for real, with your key from the environment; may be repeated.",
     )
+
+
+class _Dollars(click.ParamType[float, str | float]):
+    """An amount of money, in digits alone: what `float` reads besides ("nan", "1e3", "1_0") is no budget."""
+
+    name = "USD"
+
+    def convert(self, value: str | float, param: click.Parameter | None, context: click.Context | None) -> float:
+        if (isinstance(value, str) and not re.fullmatch(r"[0-9]+(\.[0-9]+)?", value)) or float(value) > _MOST_USD:
+            self.fail(
+                f"'{value}' is no amount of US dollars from 0 to {_MOST_USD:,}, written like 2.50.", param, context
+            )
+        return float(value)
+
+
+def budget(help_text: str) -> Callable[[Command], Command]:
+    """`--budget USD`."""
+    return click.option("--budget", type=_Dollars(), metavar="USD", help=help_text)
 
 
 def document_id(path: Path) -> str:

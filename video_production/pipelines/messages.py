@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, get_args, get_origin
 
@@ -346,4 +347,6 @@ def _described(value: object) -> str:
 
 
 def _unquote(value: object) -> str:
-    return " Remove the quotes." if isinstance(value, str) and value.strip() else ""
+    if not isinstance(value, str) or not value.strip():
+        return ""
+    return f" Write {value.replace(',', '.')}." if re.fullmatch(r"\d+,\d+", value) else " Remove the quotes."

@@ -33,6 +33,7 @@ def test_a_right_document_has_no_problems(lesson: Data, problems: Problems) -> N
         ("stability", 1.01, "must be from 0 to 1, but is 1.01."),
         ("stability", -1, "must be from 0 to 1, but is -1."),
         ("stability", "0.5", "must be a number, but is the text '0.5'. Remove the quotes."),
+        ("stability", "0,5", "must be a number, but is the text '0,5'. Write 0.5."),
         ("stability", True, "must be a number, but is true."),
         ("similarityBoost", 75, "must be from 0 to 1, but is 75."),
         ("speed", 0.5, "must be from 0.7 to 1.2, but is 0.5."),
