@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from local_cloud import moto_patches
+from local_cloud import moto_patches, moto_savings
+from local_cloud.replacing import replace
 
 WORKFLOWS = Path(__file__).resolve().parents[3] / "workflows"
 
@@ -65,7 +66,7 @@ def test_items_are_answered_as_moto_answers_them(
     undo: contextlib.ExitStack, operation: str, result: dict[str, Any]
 ) -> None:
     before = answers(operation, result)
-    moto_patches._serialise_items_directly(undo)
+    moto_savings._serialise_items_directly(undo)
     assert answers(operation, result) == before
     assert json.loads(before["body"]) is not None
 
@@ -83,7 +84,7 @@ def test_items_become_plain_as_moto_makes_them(undo: contextlib.ExitStack) -> No
     item = Item(DynamoType({"S": "a"}), None, attributes)
     result = {"Items": [item.attrs], "Item": item, "Count": 1, "Responses": {"one": [item.attrs]}, "none": None}
     before = utilities.dynamo_to_dict(result)
-    moto_patches._serialise_items_directly(undo)
+    moto_savings._serialise_items_directly(undo)
     assert utilities.dynamo_to_dict(result) == before
     assert before["Items"][0]["bytes"] == {"B": b"\x00\xff"}
 
@@ -93,7 +94,7 @@ def test_a_machine_is_parsed_once_for_all_its_executions(undo: contextlib.ExitSt
 
     definition = (WORKFLOWS / "node.asl.json").read_text()
     alone = AmazonStateLanguageParser.parse(definition)[0]
-    moto_patches._parse_machines_once(undo)
+    moto_savings._parse_machines_once(undo)
     first, second = (AmazonStateLanguageParser.parse(definition)[0] for _ in range(2))
     assert first is second
     assert first.states.states.keys() == alone.states.states.keys() == json.loads(definition)["States"].keys()
@@ -106,7 +107,7 @@ def test_a_machine_is_parsed_once_for_all_its_executions(undo: contextlib.ExitSt
 def test_a_machine_that_cannot_be_parsed_is_refused_every_time(undo: contextlib.ExitStack) -> None:
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser, ASLParserException
 
-    moto_patches._parse_machines_once(undo)
+    moto_savings._parse_machines_once(undo)
     for _ in range(2):
         with pytest.raises(ASLParserException):
             AmazonStateLanguageParser.parse('{"StartAt": 1}')
@@ -115,7 +116,7 @@ def test_a_machine_that_cannot_be_parsed_is_refused_every_time(undo: contextlib.
 def test_a_path_finds_what_is_in_the_data_of_each_execution(undo: contextlib.ExitStack) -> None:
     from moto.stepfunctions.parser.asl.utils import json_path
 
-    moto_patches._parse_machines_once(undo)
+    moto_savings._parse_machines_once(undo)
     for number in range(3):
         assert json_path.extract_json("$.a.b", {"a": {"b": number}}) == number
         with pytest.raises(json_path.NoSuchJsonPathError):
@@ -133,8 +134,8 @@ def test_moto_is_as_it_was_when_our_changes_are_taken_back() -> None:
             return word
 
     with contextlib.ExitStack() as undo:
-        moto_patches._replace(Owner, "fixed", staticmethod(str.upper), undo)
-        moto_patches._replace(Owner, "given", "ours", undo)
+        replace(Owner, "fixed", staticmethod(str.upper), undo)
+        replace(Owner, "given", "ours", undo)
         assert (Owner().fixed("a"), Owner.given) == ("A", "ours")
     assert (Owner().fixed("a"), Owner.given) == ("a", "theirs")
     assert isinstance(vars(BaseResponse)["_enrich_response"], staticmethod)
@@ -143,6 +144,6 @@ def test_moto_is_as_it_was_when_our_changes_are_taken_back() -> None:
 def test_threads_of_executions_that_ended_are_forgotten(undo: contextlib.ExitStack) -> None:
     from moto.stepfunctions.parser.backend import execution_worker
 
-    moto_patches._forget_threads(undo)
+    moto_savings._forget_threads(undo)
     execution_worker.TMP_THREADS.append(threading.Thread())
     assert not execution_worker.TMP_THREADS

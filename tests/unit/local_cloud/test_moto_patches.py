@@ -1,4 +1,5 @@
-"""What our changes to moto rely on. When one of these fails, moto moved: look at `local_cloud/moto_patches.py`.
+"""What our changes to moto rely on. When one of these fails, moto moved: look at `local_cloud/moto_patches.py`
+and `moto_savings.py`.
 
 That the changes work is shown in tests/integration/local_cloud, in the cloud's own process.
 """
@@ -115,11 +116,11 @@ def test_transactions_copy_tables_where_we_replace_that() -> None:
 def test_tables_are_queried_by_the_method_that_we_wrap() -> None:
     from moto.dynamodb.models.table import Table
 
-    from local_cloud import moto_patches
+    from local_cloud import moto_savings
 
     given = ["self", "hash_key", "range_comparison", "range_objs", "limit", "exclusive_start_key", "scan_index_forward"]
     given += ["projection_expressions", "index_name", "consistent_read", "filter_expression"]
-    assert parameters(Table.query) == [*given, *sorted(moto_patches._KEY_CONDITIONS), "filter_kwargs"]
+    assert parameters(Table.query) == [*given, *sorted(moto_savings._KEY_CONDITIONS), "filter_kwargs"]
     source = inspect.getsource(Table.query)
     assert (
         "for item in self.all_items()\n                if isinstance(item, Item) and item.hash_key == hash_key"

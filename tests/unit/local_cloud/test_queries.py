@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from local_cloud import moto_patches
+from local_cloud import moto_patches, moto_savings
 from local_cloud.functions import ACCOUNT, REGION
+from local_cloud.replacing import replace
 from local_cloud.tables import TABLES
 
 [NODES, TAKES] = TABLES
@@ -20,7 +21,7 @@ from local_cloud.tables import TABLES
 def undo() -> Iterator[contextlib.ExitStack]:
     moto_patches.prepare(1)
     with contextlib.ExitStack() as stack:
-        moto_patches._forget_instances(stack)
+        moto_savings._forget_instances(stack)
         yield stack
 
 
@@ -65,13 +66,13 @@ QUERIES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("pipeline", ["b", "unknown"])
 def test_a_query_finds_what_moto_finds(tables: Any, undo: contextlib.ExitStack, name: str, pipeline: str) -> None:
     before = query(tables, pipeline, **QUERIES[name])
-    moto_patches._query_one_partition(undo)
+    moto_savings._query_one_partition(undo)
     assert query(tables, pipeline, **QUERIES[name]) == before
     assert bool(before[0]) == (pipeline == "b")
 
 
 def test_an_index_is_queried_over_all_partitions(tables: Any, undo: contextlib.ExitStack) -> None:
-    moto_patches._query_one_partition(undo)
+    moto_savings._query_one_partition(undo)
     found, _, _ = tables.query(
         NODES,
         {"S": "pipeline"},
@@ -97,8 +98,8 @@ def test_a_query_looks_at_no_other_partition_and_changes_no_table(tables: Any, u
         seen.append(len(found))
         return found
 
-    all_items = moto_patches._replace(Table, "all_items", noted, undo)
-    moto_patches._query_one_partition(undo)
+    all_items = replace(Table, "all_items", noted, undo)
+    moto_savings._query_one_partition(undo)
     query(tables, "b")
     query(tables, "unknown")
     assert seen == [5, 0]
@@ -111,7 +112,7 @@ def test_a_partition_of_more_than_a_page_is_cut_as_moto_does(tables: Any, undo: 
         tables.put_item(NODES, {"pipeline_id": {"S": "b"}, "id": {"S": node}, "words": {"S": node * 300_000}})
     page = query(tables, "b")
     assert page[1] < 9
-    moto_patches._query_one_partition(undo)
+    moto_savings._query_one_partition(undo)
     assert query(tables, "b") == page
 
 
@@ -131,5 +132,5 @@ def test_values_are_as_large_as_moto_finds_them(value: Any, undo: contextlib.Exi
     from moto.dynamodb.models.dynamo_type import DynamoType
 
     size = DynamoType(value).size()
-    moto_patches._measure_without_copies(undo)
+    moto_savings._measure_without_copies(undo)
     assert DynamoType(value).size() == size

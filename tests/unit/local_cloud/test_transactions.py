@@ -19,7 +19,7 @@ from local_cloud.tables import TABLES
 @pytest.fixture
 def tables() -> Iterator[Any]:
     """moto's DynamoDB with our changes, and our tables in it."""
-    from local_cloud import moto_patches
+    from local_cloud import moto_patches, moto_savings
 
     moto_patches.prepare(1)
     from moto.core.base_backend import BackendDict
@@ -29,8 +29,8 @@ def tables() -> Iterator[Any]:
 
     BackendDict.reset()
     with contextlib.ExitStack() as undo:
-        moto_patches._copy_no_tables(undo)
-        moto_patches._forget_instances(undo)
+        moto_savings._copy_no_tables(undo)
+        moto_savings._forget_instances(undo)
         MotoTables(TABLES)
         yield dynamodb_backends[ACCOUNT][REGION]
     BackendDict.reset()
