@@ -248,13 +248,13 @@ class Simulation:
         self._after(at, partial(self._publish, pipeline_id, nodes))
 
     def _publish(self, pipeline_id: str, nodes: Sequence[Node]) -> None:
-        edit = self.nodes.begin_edit(pipeline_id)
+        edit = self.nodes.edits.begin(pipeline_id)
         users = users_of({node.id: node.input_ids for node in nodes})
         for node in nodes:
-            self.nodes.reset(pipeline_id, node.id, edit)
-            self.nodes.save_structure(replace(node, users=tuple(users[node.id])), edit)
+            self.nodes.edits.reset(pipeline_id, node.id, edit)
+            self.nodes.edits.save_structure(replace(node, users=tuple(users[node.id])), edit)
         ids = tuple(node.id for node in nodes)
-        self.nodes.publish(Pipeline(pipeline_id, pipeline_id, 0, Desired.RUN, ids, ids[-1], "bucket", ""), edit)
+        self.nodes.edits.publish(Pipeline(pipeline_id, pipeline_id, 0, Desired.RUN, ids, ids[-1], "bucket", ""), edit)
         self._after(CALL, partial(self._watch, pipeline_id))
 
     # The machines

@@ -32,12 +32,12 @@ def write(table: NodeTable, nodes: Sequence[Node], assets: Mapping[str, Output] 
     ids = {entry.id for entry in nodes}
     users = users_of({entry.id: [each for each in entry.input_ids if each in ids] for entry in nodes})
     for entry in nodes:
-        table.save_structure(replace(entry, users=tuple(users[entry.id])))
-        table.reset(entry.pipeline_id, entry.id)
+        table.edits.save_structure(replace(entry, users=tuple(users[entry.id])))
+        table.edits.reset(entry.pipeline_id, entry.id)
         if assets and entry.id in assets:
-            table.provide_asset(entry.pipeline_id, entry.id, assets[entry.id])
+            table.edits.provide_asset(entry.pipeline_id, entry.id, assets[entry.id])
     bucket = next(iter(assets.values())).bucket if assets else "bucket"
-    table.publish(pipeline(nodes, bucket))
+    table.edits.publish(pipeline(nodes, bucket))
     found = table.pipeline(nodes[0].pipeline_id)
     assert found is not None
     return found

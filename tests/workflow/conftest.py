@@ -57,7 +57,7 @@ class Theatre:
     def run_node(self, kind: str, provider: str | None, timeout: float = 60) -> str:
         """Run the node machine for a node of this type; the execution's status."""
         node_id = f"n-{uuid.uuid4().hex[:8]}"
-        self.nodes.save_structure(
+        self.nodes.edits.save_structure(
             Node("lesson", node_id, "Node", kind, config={"provider": provider} if provider else {})
         )
         event = {"node_id": node_id, "pipeline_id": "lesson", "process_uuid": node_id}

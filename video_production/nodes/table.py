@@ -7,12 +7,12 @@ A claimed node is fenced by its `process_uuid`. A writer without the current one
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from video_production.errors import NotFound, RequestError, Superseded
 from video_production.nodes.claims import Claim
+from video_production.nodes.edits import ACTIVE_PIPELINE, Edits, pipeline_key
 from video_production.nodes.model import Desired, Node, NodeStatus, Outcome, Output, Pipeline
 from video_production.nodes.reading import PIPELINE_ITEM, read_items, read_node, read_pipeline
 from video_production.nodes.slots import JobSlot, hand_over_slot, lost_slot, take_slot
@@ -21,21 +21,18 @@ from video_production.tables import Check, ConditionFailed, Delete, Put, Table, 
 
 __all__ = ["ACTIVE_PIPELINE", "PIPELINE_ITEM", "Claim", "NodeTable", "read_items"]
 
-ACTIVE_PIPELINE = "pipeline"
-"""The value of `active` on the item of a pipeline that is under way: somebody asked for something, and its outcome is
-not written or not announced yet."""
-
 _OWNED = "{process_uuid} = :mine AND {status} = :in_progress"
 
 
 class NodeTable:
-    """Reads and writes nodes and the `#pipeline` item. `clock` gives Unix seconds."""
+    """Reads and writes nodes and the `#pipeline` item; `edits` changes what they are. `clock` gives Unix seconds."""
 
     def __init__(self, client: Any, name: str, clock: Callable[[], float] = time.time) -> None:
         self.client = client
         self.name = name
         self.clock = clock
         self.table = Table(client, name)
+        self.edits = Edits(self.table, clock)
 
     # Reading
 
@@ -61,7 +58,7 @@ class NodeTable:
         return read_items(self.table.get_many({"pipeline_id": pipeline_id, "id": each} for each in ids))
 
     def pipeline(self, pipeline_id: str) -> Pipeline | None:
-        item = self.table.get(self._pipeline_key(pipeline_id))
+        item = self.table.get(pipeline_key(pipeline_id))
         return read_pipeline(item) if item else None
 
     def node(self, pipeline_id: str, node_id: str) -> Node | None:
@@ -84,145 +81,6 @@ class NodeTable:
         if node is None or node.process_uuid != claim.process_uuid or node.status != NodeStatus.IN_PROGRESS:
             raise Superseded(f"Node {claim.node_id} has moved on.")
         return node
-
-    # Editing: structure and state are written apart; the pipeline's revision comes last
-
-    def begin_edit(self, pipeline_id: str) -> str:
-        """Hold the pipeline: until `publish`, nothing is claimed and no paid request is sent.
-
-        Returns the edit's token. Whoever begins an edit takes over from an earlier one: with `edit`, the methods below
-        write only while their token is the current one, else they raise RequestError.
-        """
-        edit = uuid.uuid4().hex
-        self._write(
-            Update(
-                table=self.name,
-                key=self._pipeline_key(pipeline_id),
-                set={"desired": Desired.EDITING, "edit": edit, "active": ACTIVE_PIPELINE},
-            )
-        )
-        return edit
-
-    def save_structure(self, node: Node, edit: str = "") -> None:
-        """Write what a node is. A new node starts as pending, with empty metadata."""
-        self._edit(
-            node.pipeline_id,
-            edit,
-            Update(
-                table=self.name,
-                key={"pipeline_id": node.pipeline_id, "id": node.id},
-                set={
-                    "title": node.title,
-                    "type": node.type,
-                    "inputs": {slot: list(ids) for slot, ids in node.inputs.items()},
-                    "config": node.config,
-                    "asset": dict(node.asset) if node.asset else {},
-                    **({} if node.users is None else {"users": list(node.users)}),
-                },
-                set_if_absent={"metadata": {}, "status": NodeStatus.PENDING, "is_valid": True, "validation_errors": []},
-            ),
-        )
-
-    def reset(
-        self,
-        pipeline_id: str,
-        node_id: str,
-        edit: str = "",
-        because: Sequence[str] = (),
-        *,
-        before: Node | None = None,
-    ) -> None:
-        """Return a node to pending without an owner: whoever works on it loses its claim. `because` is for people.
-
-        The wish is younger than what stands in `before`, the node as it was read, whatever this clock says.
-        """
-        asked_at = max(self.clock(), before.touched_at, before.asked_at + 0.001) if before else self.clock()
-        self._edit(
-            pipeline_id,
-            edit,
-            Update(
-                table=self.name,
-                key={"pipeline_id": pipeline_id, "id": node_id},
-                set={
-                    "status": NodeStatus.PENDING,
-                    "metadata": {},
-                    "asked_at": asked_at,
-                    "asked": "run",
-                    "because": list(because),
-                },
-                remove=["process_uuid", "output", "restarts", "slot", "ticket", "begun"],
-            ),
-        )
-
-    def provide_asset(self, pipeline_id: str, node_id: str, output: Output, edit: str = "") -> None:
-        """Mark an asset node as completed with its uploaded file."""
-        self._edit(
-            pipeline_id,
-            edit,
-            Update(
-                table=self.name,
-                key={"pipeline_id": pipeline_id, "id": node_id},
-                set={"status": NodeStatus.COMPLETED, "metadata": {}, "output": output.to_dict()},
-                remove=["process_uuid"],
-            ),
-        )
-
-    def remove(self, pipeline_id: str, node_id: str, edit: str = "") -> None:
-        self._edit(pipeline_id, edit, Delete(table=self.name, key={"pipeline_id": pipeline_id, "id": node_id}))
-
-    def publish(self, pipeline: Pipeline, edit: str = "") -> int:
-        """Write the `#pipeline` item last, with the next revision; return that revision."""
-        key = self._pipeline_key(pipeline.id)
-        update = Update(
-            table=self.name,
-            key=key,
-            set={
-                "title": pipeline.title,
-                "desired": Desired.RUN,
-                "node_ids": list(pipeline.node_ids),
-                "final_node": pipeline.final_node,
-                "bucket": pipeline.bucket,
-                "prefix": pipeline.prefix,
-                "published": edit,
-                "active": ACTIVE_PIPELINE,
-                **({} if pipeline.budget_usd is None else {"budget_usd": pipeline.budget_usd}),
-                **({} if pipeline.live is None else {"live": list(pipeline.live)}),
-            },
-            remove=[
-                "outcome",
-                "edit",
-                *(["budget_usd"] if pipeline.budget_usd is None else []),
-                *(["live"] if pipeline.live is None else []),
-            ],
-            add={"revision": 1, "run": 1},
-            condition="{edit} = :edit AND {desired} = :editing" if edit else "",
-            values={"edit": edit, "editing": Desired.EDITING} if edit else {},
-        )
-        try:
-            self._write(update)
-        except ConditionFailed as failure:
-            old = failure.old or {}
-            if old.get("edit") == edit:
-                raise RequestError(
-                    f"Pipeline '{pipeline.id}' was cancelled while it was being published, so nothing was started. To "
-                    "make it after all, produce it again."
-                ) from failure
-            if old.get("published") != edit:  # else the answer to an earlier try of this was lost
-                raise _overtaken(pipeline.id) from failure
-        item = self.table.get(key)
-        return int(item["revision"]) if item else 0
-
-    def _edit(self, pipeline_id: str, edit: str, action: Update | Delete) -> None:
-        if not edit:
-            self._write(action)
-            return
-        current = Check(
-            table=self.name, key=self._pipeline_key(pipeline_id), condition="{edit} = :edit", values={"edit": edit}
-        )
-        try:
-            transact(self.client, [current, action], self.table.sleep)
-        except ConditionFailed as failure:
-            raise _overtaken(pipeline_id) from failure
 
     # Scheduling
 
@@ -249,7 +107,7 @@ class NodeTable:
         actions: list[Check | Delete | Put | Update] = [
             Check(
                 table=self.name,
-                key=self._pipeline_key(pipeline.id),
+                key=pipeline_key(pipeline.id),
                 condition="{revision} = :revision AND {desired} = :run",
                 values={"revision": pipeline.revision, "run": Desired.RUN},
             ),
@@ -332,7 +190,7 @@ class NodeTable:
         """Write how the pipeline ended, unless somebody has asked for something new since `run`."""
         update = Update(
             table=self.name,
-            key=self._pipeline_key(pipeline.id),
+            key=pipeline_key(pipeline.id),
             set={
                 "outcome": {
                     "status": outcome.status,
@@ -346,7 +204,7 @@ class NodeTable:
             values={"run": run, "desired": pipeline.desired},
         )
         try:
-            self._write(update)
+            self.table.write(update)
         except ConditionFailed:
             return False
         return True
@@ -381,7 +239,7 @@ class NodeTable:
             values=values,
         )
         try:
-            self._write(update)
+            self.table.write(update)
         except ConditionFailed as failure:
             old = failure.old or {}
             if old.get("process_uuid") == claim.process_uuid and old.get("status") == NodeStatus.COMPLETED:
@@ -446,7 +304,7 @@ class NodeTable:
     def set_desired(self, pipeline_id: str, desired: Desired) -> None:
         """Run or cancel the pipeline. Raises RequestError when there is none, or when it is half edited."""
         try:
-            self._write(self._ask_again(pipeline_id, desired))
+            self.table.write(self._ask_again(pipeline_id, desired))
         except ConditionFailed as failure:
             if failure.old:
                 raise _unpublished(pipeline_id) from failure
@@ -458,7 +316,7 @@ class NodeTable:
             condition += " AND attribute_not_exists({edit})"
         return Update(
             table=self.name,
-            key=self._pipeline_key(pipeline_id),
+            key=pipeline_key(pipeline_id),
             set={"desired": desired, "active": ACTIVE_PIPELINE},
             remove=["outcome"],
             add={"run": 1},
@@ -475,18 +333,12 @@ class NodeTable:
             values=_owner_values(claim),
         )
         try:
-            self._write(update)
+            self.table.write(update)
         except ConditionFailed as failure:
             old = failure.old or {}
             if old.get("process_uuid") == claim.process_uuid and old.get("status") == changes.get("status"):
                 return
             raise Superseded(f"Node {claim.node_id} has moved on.") from failure
-
-    def _write(self, action: Delete | Put | Update) -> None:
-        self.table.write(action)
-
-    def _pipeline_key(self, pipeline_id: str) -> dict[str, str]:
-        return {"pipeline_id": pipeline_id, "id": PIPELINE_ITEM}
 
 
 def _begun(item: Mapping[str, Any]) -> list[str]:
@@ -496,13 +348,6 @@ def _begun(item: Mapping[str, Any]) -> list[str]:
 
 def _owner_values(claim: Claim) -> dict[str, Any]:
     return {"mine": claim.process_uuid, "in_progress": NodeStatus.IN_PROGRESS}
-
-
-def _overtaken(pipeline_id: str) -> RequestError:
-    return RequestError(
-        f"Somebody else is changing pipeline '{pipeline_id}' at the same time and came later, so this change was "
-        "stopped; when theirs is done, run produce again."
-    )
 
 
 def _unpublished(pipeline_id: str) -> RequestError:

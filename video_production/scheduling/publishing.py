@@ -129,7 +129,8 @@ class Publisher:
         publication = compare(wanted, pipeline, before_pipeline, before, fresh=fresh, also=also)
         if publication.nothing_to_do:
             return publication
-        edit = self.nodes.begin_edit(pipeline.id)
+        edits = self.nodes.edits
+        edit = edits.begin(pipeline.id)
         before_pipeline, before = self.nodes.load(pipeline.id)  # as it is now that nobody else can change it
         publication = compare(wanted, pipeline, before_pipeline, before, fresh=fresh, also=also)
         users = users_of({node.id: node.input_ids for node in wanted})
@@ -142,16 +143,16 @@ class Publisher:
         }
         for node_id in structures:  # state first: after an interruption a node that is still to be reset still differs
             if node_id in redo or node_id in publication.affected:
-                self.nodes.reset(pipeline.id, node_id, edit, publication.causes[node_id], before=before.get(node_id))
+                edits.reset(pipeline.id, node_id, edit, publication.causes[node_id], before=before.get(node_id))
         for node in wanted:
             if node.id in redo or node.id in renamed_or_relinked:
-                self.nodes.save_structure(structures[node.id], edit)
+                edits.save_structure(structures[node.id], edit)
             if node.type == "asset" and (node.id in redo or before[node.id].status != NodeStatus.COMPLETED):
-                self.nodes.provide_asset(pipeline.id, node.id, self._upload(node, pipeline), edit)
+                edits.provide_asset(pipeline.id, node.id, self._upload(node, pipeline), edit)
         for node_id in publication.removed:
-            self.nodes.remove(pipeline.id, node_id, edit)
+            edits.remove(pipeline.id, node_id, edit)
         final = pipeline.final_node or final_nodes({node.id: node.input_ids for node in wanted})[0]
-        revision = self.nodes.publish(replace(pipeline, node_ids=tuple(structures), final_node=final), edit)
+        revision = edits.publish(replace(pipeline, node_ids=tuple(structures), final_node=final), edit)
         return replace(publication, revision=revision)
 
     def _upload(self, node: Node, pipeline: Pipeline) -> Output:

@@ -206,7 +206,7 @@ def test_an_unknown_pipeline_is_a_404(starter: Role, pipeline_id: str) -> None:
 
 
 def test_a_half_edited_pipeline_is_a_409_with_the_reason(aws: Emulated, starter: Role) -> None:
-    aws.nodes.begin_edit("half")
+    aws.nodes.edits.begin("half")
     status, body = start(starter, "half")
     assert (status, body["error_type"]) == (409, "RequestError")
     assert "is being changed" in body["error"]

@@ -111,11 +111,11 @@ def test_everything_that_differs_is_named(tmp_path: Path) -> None:
 def test_a_clip_that_will_not_be_encoded_in_time_is_refused_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(time_budget, "_USABLE", 0.0001)
-    first = house_clip(tmp_path / "a.mp4", frames=1000)
-    other = make_clip(tmp_path / "b.mp4", size=(640, 360), seconds=30, sample_rate=None)
+    monkeypatch.setattr(time_budget, "_USABLE", 0.0)
+    first = house_clip(tmp_path / "a.mp4", frames=4000)
+    other = make_clip(tmp_path / "b.mp4", size=(640, 360), seconds=120, sample_rate=None)  # so long that FFmpeg reports
     (tmp_path / "out.mp4").write_bytes(b"before")
-    with pytest.raises(OutOfTime, match=r"Encoding 30 s of video here would take about \d+ s more"):
+    with pytest.raises(OutOfTime, match=r"Encoding 120 s of video here would take about \d+ s more"):
         _merge([first, other], tmp_path, deadline=time.monotonic() + 120)
     assert (tmp_path / "out.mp4").read_bytes() == b"before"
 

@@ -67,7 +67,7 @@ def test_a_claim_fails_when_the_revision_has_moved_on(table: NodeTable) -> None:
 @pytest.mark.parametrize("desired", [Desired.EDITING, Desired.CANCELLED])
 def test_a_claim_fails_while_the_pipeline_is_not_wanted(table: NodeTable, desired: Desired) -> None:
     pipeline = write(table, [node("a")])
-    table.begin_edit("lesson") if desired == Desired.EDITING else table.set_desired("lesson", desired)
+    table.edits.begin("lesson") if desired == Desired.EDITING else table.set_desired("lesson", desired)
     assert table.claim(pipeline, "a", "p1") is None
 
 
@@ -93,7 +93,7 @@ def test_a_stale_writer_changes_nothing(table: NodeTable) -> None:
 def test_an_edit_takes_the_node_away_from_whoever_works_on_it(table: NodeTable) -> None:
     write(table, [node("a")])
     old = claim(table, "a")
-    table.reset("lesson", "a")
+    table.edits.reset("lesson", "a")
     with pytest.raises(Superseded):
         table.complete(old, OUTPUT)
     found = table.node("lesson", "a")
@@ -221,7 +221,7 @@ def test_transaction_conflicts_are_repeated(dynamodb: Any, tables: TableNames) -
     table.client.left = 2
     table.touch(taken, stage="encoding")
     table.client.left = 2
-    table.remove("lesson", "a")
+    table.edits.remove("lesson", "a")
     assert table.node("lesson", "a") is None
 
 

@@ -63,13 +63,13 @@ class Crowd:
 
     def publish(self, name: str, nodes: Sequence[Node] = ()) -> None:
         given = list(nodes) or [head(name)]
-        edit = self.nodes.begin_edit(name)
+        edit = self.nodes.edits.begin(name)
         users = users_of({node.id: node.input_ids for node in given})
         for node in given:
-            self.nodes.reset(name, node.id, edit)
-            self.nodes.save_structure(replace(node, users=tuple(users[node.id])), edit)
+            self.nodes.edits.reset(name, node.id, edit)
+            self.nodes.edits.save_structure(replace(node, users=tuple(users[node.id])), edit)
         ids = tuple(node.id for node in given)
-        self.nodes.publish(Pipeline(name, name, 0, Desired.RUN, ids, ids[-1], "bucket", ""), edit)
+        self.nodes.edits.publish(Pipeline(name, name, 0, Desired.RUN, ids, ids[-1], "bucket", ""), edit)
 
     def ask(self, *names: str) -> None:
         """Publish pipelines of one talking head each, one second after the other, and have them looked at."""

@@ -119,7 +119,7 @@ def test_a_pipeline_is_under_way_again_as_soon_as_something_is_asked_for(world: 
     if wish == "retry":
         world.nodes.retry("lesson", "a", "retry")
     elif wish == "edit":
-        world.nodes.begin_edit("lesson")
+        world.nodes.edits.begin("lesson")
     elif wish == "publish":
         write(world.nodes, GRAPH, {"s": text_output()})
     else:

@@ -98,11 +98,11 @@ def test_who_waits_no_more_does_not_stand_in_the_way(crowd: Crowd, how: str) -> 
     elif how == "edited":
         crowd.publish("c", [head("c")])
     elif how == "held":
-        crowd.nodes.begin_edit("c")
+        crowd.nodes.edits.begin("c")
     else:
-        crowd.nodes.remove("c", "head")
+        crowd.nodes.edits.remove("c", "head")
         if how == "gone":
-            crowd.nodes.remove("c", "#pipeline")
+            crowd.nodes.edits.remove("c", "#pipeline")
     crowd.finish("a")
     assert crowd.running() == ["b", "d"]
     assert crowd.waiting() == []
@@ -340,10 +340,10 @@ def test_a_slot_in_which_something_was_sent_meanwhile_is_left_alone(crowd: Crowd
     def meanwhile(slot: Any) -> bool:
         ended = job_ended(slot)
         crowd.send("a")
-        crowd.nodes.reset("a", "head")
+        crowd.nodes.edits.reset("a", "head")
         return ended
 
-    crowd.nodes.reset("b", "head")
+    crowd.nodes.edits.reset("b", "head")
     crowd.scheduler.dispatcher._job_ended = meanwhile  # type: ignore[method-assign]
     slot = held_slots(crowd.nodes.table, PROVIDER)[0]
     assert crowd.scheduler.dispatcher._release(slot) is False

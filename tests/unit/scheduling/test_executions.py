@@ -185,7 +185,7 @@ def test_a_cancelled_pipeline_goes_on(world: Watched) -> None:
 
 
 def test_a_half_edited_pipeline_is_not_started(world: Watched) -> None:
-    world.nodes.begin_edit("lesson")
+    world.nodes.edits.begin("lesson")
     with pytest.raises(RequestError, match="is being changed"):
         world.asking.start("lesson")
 

@@ -180,7 +180,7 @@ def test_whoever_makes_all_anew_asks_after_the_last_failure_even_where_their_clo
     desk.nodes.fail(claim(desk.nodes, "voice"), "No credit.", "ProviderRefused")
     failed = desk.nodes.node("lesson", "voice")
     assert failed is not None
-    desk.nodes.clock = lambda: failed.touched_at - 600
+    desk.nodes.edits.clock = lambda: failed.touched_at - 600
     desk.publish(desk.graph(), fresh=True)
     again = desk.nodes.node("lesson", "voice")
     assert again is not None
@@ -215,23 +215,23 @@ def test_an_interrupted_edit_is_simply_done_again(desk: Desk, writes_before_the_
 # Two people at once
 
 
-def overtake(desk: Desk, method: str, overtaking: Callable[[], object]) -> None:
-    """Let somebody else act just before the first edit calls `method` of the node table."""
-    real, waiting = getattr(desk.nodes, method), [overtaking]
+def overtake(owner: object, method: str, overtaking: Callable[[], object]) -> None:
+    """Let somebody else act just before `method` of the node table, or of its edits, is called for the first time."""
+    real, waiting = getattr(owner, method), [overtaking]
 
     def after_the_other(*arguments: Any, **options: Any) -> Any:
         if waiting:
             waiting.pop()()
         return real(*arguments, **options)
 
-    setattr(desk.nodes, method, after_the_other)
+    setattr(owner, method, after_the_other)
 
 
 @pytest.mark.parametrize("method", ["reset", "save_structure", "provide_asset", "publish"])
 def test_of_two_edits_at_once_the_later_one_stands_and_nothing_of_the_earlier_one(desk: Desk, method: str) -> None:
     desk.publish(desk.graph())
     desk.finish()
-    overtake(desk, method, lambda: desk.publish(desk.graph(speed=2.0)))
+    overtake(desk.nodes.edits, method, lambda: desk.publish(desk.graph(speed=2.0)))
     with pytest.raises(RequestError, match="Somebody else is changing pipeline 'lesson' at the same time"):
         desk.publish(desk.graph(text="Hello again.", speed=1.1))
     pipeline, nodes = desk.nodes.load("lesson")
@@ -246,7 +246,7 @@ def test_of_two_edits_at_once_the_later_one_stands_and_nothing_of_the_earlier_on
 def test_an_edit_is_compared_with_what_stands_there_when_it_begins(desk: Desk) -> None:
     desk.publish(desk.graph())
     desk.finish()
-    overtake(desk, "begin_edit", lambda: desk.publish(desk.graph(speed=2.0)))
+    overtake(desk.nodes.edits, "begin", lambda: desk.publish(desk.graph(speed=2.0)))
     desk.publish(desk.graph(text="Hello again."))
     assert desk.nodes.load("lesson")[1]["voice"].config == {"speed": 1}
 
@@ -254,7 +254,7 @@ def test_an_edit_is_compared_with_what_stands_there_when_it_begins(desk: Desk) -
 def test_a_half_edited_pipeline_can_not_be_run_but_cancelled(desk: Desk) -> None:
     desk.publish(desk.graph())
     desk.nodes.fail(claim(desk.nodes, "second", "p1"), "Broken.", "MediaError")
-    desk.nodes.begin_edit("lesson")
+    desk.nodes.edits.begin("lesson")
     for ask in (
         lambda: desk.nodes.retry("lesson", "second", "retry"),
         lambda: desk.nodes.set_desired("lesson", Desired.RUN),
@@ -268,7 +268,7 @@ def test_a_half_edited_pipeline_can_not_be_run_but_cancelled(desk: Desk) -> None
 
 
 def test_who_cancels_while_an_edit_is_under_way_is_not_overruled_by_its_end(desk: Desk) -> None:
-    overtake(desk, "save_structure", lambda: desk.nodes.set_desired("lesson", Desired.CANCELLED))
+    overtake(desk.nodes.edits, "save_structure", lambda: desk.nodes.set_desired("lesson", Desired.CANCELLED))
     with pytest.raises(RequestError, match="was cancelled while it was being published, so nothing was started"):
         desk.publish(desk.graph())
     pipeline, _ = desk.nodes.load("lesson")
@@ -284,7 +284,7 @@ def test_two_who_ask_for_the_failed_nodes_at_once_disturb_nobody(desk: Desk, tab
     desk.publish(desk.graph())
     desk.nodes.fail(claim(desk.nodes, "second", "p1"), "Broken.", "MediaError")
     asking = Asking(desk.nodes, TakeTable(desk.nodes.client, tables.takes, tables.nodes), None, "")
-    overtake(desk, "retry", lambda: asking.retry("lesson", "second", "run"))
+    overtake(desk.nodes, "retry", lambda: asking.retry("lesson", "second", "run"))
     assert asking.retry_failed("lesson") == {}
     assert desk.status()["second"] == "pending"
 

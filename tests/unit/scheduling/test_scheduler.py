@@ -132,7 +132,7 @@ def test_a_node_of_a_half_edited_pipeline_gets_a_new_execution_and_nothing_is_cl
     old = world.claim_of("a")
     world.complete("b")
     world.machines.close(old.process_uuid)
-    world.nodes.begin_edit("lesson")
+    world.nodes.edits.begin("lesson")
     world.now += 121
     assert world.advance() is None
     assert world.claim_of("a") != old
@@ -165,7 +165,7 @@ def test_cancelling_claims_nothing_more_and_ends_when_nothing_runs(world: World)
 
 
 def test_while_a_pipeline_is_edited_nothing_is_claimed(world: World) -> None:
-    world.nodes.begin_edit("lesson")
+    world.nodes.edits.begin("lesson")
     assert world.advance() is None
     assert world.machines.nodes() == []
 
@@ -278,8 +278,8 @@ def test_the_call_of_an_execution_that_was_overtaken_looks_at_everything(world: 
         world.nodes.set_desired("lesson", Desired.CANCELLED)
     else:
         write(world.nodes, [node("s", "asset"), node("b", inputs=["s"])], {"s": text_output()})
-        world.nodes.remove("lesson", "a")
-        world.nodes.remove("lesson", "c")
+        world.nodes.edits.remove("lesson", "a")
+        world.nodes.edits.remove("lesson", "c")
     looks = Looks(world)
     assert ends(world, "a") is None
     assert looks.whole == 1
@@ -313,7 +313,7 @@ def test_who_finds_that_the_pipeline_has_moved_on_stops(world: World, desired: D
     pipeline, nodes = world.nodes.load("lesson")
     assert pipeline is not None
     if desired == Desired.EDITING:
-        world.nodes.begin_edit("lesson")
+        world.nodes.edits.begin("lesson")
     else:
         world.nodes.set_desired("lesson", desired)
     tried: list[str] = []

@@ -99,7 +99,7 @@ def test_nothing_is_sent_when_the_pipeline_is_cancelled_between_reading_and_writ
 
 def test_nothing_is_sent_while_the_pipeline_is_being_edited(stage: Stage) -> None:
     claim = stage.claim()
-    stage.nodes.begin_edit("lesson")
+    stage.nodes.edits.begin("lesson")
     with pytest.raises(TransientError):
         stage.buyer().submit(claim)
     assert stage.provider.sent == []
@@ -430,7 +430,7 @@ def test_a_new_wish_after_a_deployment_is_for_what_the_new_version_makes(stage: 
     stage.provider.progress = [READY]
     stage.buyer().check(stage.claim_of_voice())
     stage.provider.adapter_version = 2
-    stage.nodes.reset("lesson", "voice")
+    stage.nodes.edits.reset("lesson", "voice")
     stage.provider.answers = [Submission("job-2")]
     stage.buyer().submit(stage.claim("p2"))
     assert (len(stage.provider.sent), stage.take().id == bought) == (2, False)
@@ -443,7 +443,7 @@ def test_a_node_that_moved_on_does_not_lose_the_paid_job(stage: Stage) -> None:
     sent = stage.provider.submit
 
     def edited_meanwhile(attempt: object) -> Submission:
-        stage.nodes.reset("lesson", "voice")
+        stage.nodes.edits.reset("lesson", "voice")
         return sent(attempt)  # type: ignore[arg-type]
 
     stage.provider.submit = edited_meanwhile  # type: ignore[assignment, method-assign]
@@ -462,7 +462,7 @@ def test_what_was_made_is_reused_without_another_request(stage: Stage) -> None:
     submitted(stage)
     stage.provider.progress = [READY]
     stage.buyer().check(stage.claim_of_voice())
-    stage.nodes.reset("lesson", "voice")
+    stage.nodes.edits.reset("lesson", "voice")
     assert stage.buyer().submit(stage.claim("p2")).status == "completed"
     found = stage.voice()
     assert found.metadata["reused"] is True

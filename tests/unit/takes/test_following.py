@@ -88,7 +88,7 @@ def test_a_late_result_is_collected_although_its_node_is_gone(stage: Stage) -> N
     take_id = submitted(stage)
     sent = stage.provider.sent[0]
     for name in ("voice", "script", "#pipeline"):
-        stage.nodes.remove("lesson", name)
+        stage.nodes.edits.remove("lesson", name)
     stage.storage.client.delete_object(Bucket=stage.bucket, Key="script.txt")
     collected: list[Attempt] = []
     collect = stage.provider.collect
@@ -106,7 +106,7 @@ def test_a_late_result_is_collected_although_its_node_is_gone(stage: Stage) -> N
 
 def test_a_node_that_was_edited_away_and_back_finds_the_late_result(stage: Stage) -> None:
     take_id = submitted(stage)
-    stage.nodes.reset("lesson", "voice")
+    stage.nodes.edits.reset("lesson", "voice")
     stage.provider.progress = [READY]
     assert stage.buyer().follow(take_id).made
     assert stage.voice().status == NodeStatus.PENDING
@@ -124,7 +124,7 @@ def test_a_job_whose_request_was_not_kept_is_reported_and_left_to_its_node(stage
 
 def test_a_job_of_a_cancelled_pipeline_is_stopped_by_the_sweep_although_no_node_waits(stage: Stage) -> None:
     take_id = submitted(stage)
-    stage.nodes.reset("lesson", "voice")
+    stage.nodes.edits.reset("lesson", "voice")
     stage.nodes.set_desired("lesson", Desired.CANCELLED)
     stage.provider.cancels = True
     followed = stage.buyer().follow(take_id)
@@ -178,11 +178,11 @@ def shared_with_another_pipeline(stage: Stage) -> Claim:
 def publish_again(stage: Stage, name: str) -> Claim:
     """The same graph under another name; the claim of its voice."""
     for node in stage.graph:
-        stage.nodes.save_structure(replace(node, pipeline_id=name))
-        stage.nodes.reset(name, node.id)
-    stage.nodes.provide_asset(name, "script", stage.assets["script"])
+        stage.nodes.edits.save_structure(replace(node, pipeline_id=name))
+        stage.nodes.edits.reset(name, node.id)
+    stage.nodes.edits.provide_asset(name, "script", stage.assets["script"])
     ids = tuple(node.id for node in stage.graph)
-    stage.nodes.publish(Pipeline(name, name, 0, Desired.RUN, ids, "voice", stage.bucket, ""))
+    stage.nodes.edits.publish(Pipeline(name, name, 0, Desired.RUN, ids, "voice", stage.bucket, ""))
     found = stage.nodes.pipeline(name)
     assert found is not None
     claim = stage.nodes.claim(found, "voice", f"{name}-p1")
@@ -243,7 +243,7 @@ def test_the_last_one_that_is_cancelled_has_the_job_stopped(stage: Stage) -> Non
 
 def test_one_that_wants_something_else_by_now_does_not_keep_the_job_alive(stage: Stage) -> None:
     shared_with_another_pipeline(stage)
-    stage.nodes.reset("another", "voice")
+    stage.nodes.edits.reset("another", "voice")
     stage.nodes.set_desired("lesson", Desired.CANCELLED)
     stage.provider.cancels = True
     with pytest.raises(Cancelled, match="Cancelled at Obedient"):
@@ -458,7 +458,7 @@ def test_a_lost_answer_is_not_looked_for_while_the_sender_may_live(stage: Stage)
 
 def test_a_lost_answer_is_found_without_its_node(stage: Stage) -> None:
     take_id = lost(stage)
-    stage.nodes.remove("lesson", "voice")
+    stage.nodes.edits.remove("lesson", "voice")
     stage.now += LIFE + 61
     looked: list[Attempt] = []
 
@@ -491,7 +491,7 @@ def test_a_lost_answer_is_looked_for_at_no_cost_unless_its_pipeline_runs(stage: 
     """To look for it may be to send it once more: after a cancellation nothing is bought."""
     take_id = lost(stage)
     if desired == Desired.EDITING:
-        stage.nodes.begin_edit("lesson")
+        stage.nodes.edits.begin("lesson")
     else:
         stage.nodes.set_desired("lesson", desired)
     runs = desired == Desired.RUN
@@ -503,9 +503,9 @@ def test_a_lost_answer_is_looked_for_at_no_cost_unless_its_pipeline_runs(stage: 
 def test_a_lost_answer_is_looked_for_at_no_cost_when_no_node_wants_it(stage: Stage, moved: str) -> None:
     take_id = lost(stage)
     if moved == "edited":
-        stage.nodes.reset("lesson", "voice")
+        stage.nodes.edits.reset("lesson", "voice")
     elif moved == "gone":
-        stage.nodes.remove("lesson", "voice")
+        stage.nodes.edits.remove("lesson", "voice")
     else:
         stage.nodes.touch(Claim("lesson", "voice", "p1"), takes=["another"])
     assert _wanted_when_looked_for(stage, lambda: stage.buyer().follow(take_id)) == [False]

@@ -190,7 +190,7 @@ def test_a_month_ends_at_midnight_in_utc() -> None:
 def limited(stage: Stage, budget: float | None, **changes: Any) -> None:
     """The stage's pipeline with a budget."""
     pipeline = write(stage.nodes, stage.graph, stage.assets)
-    stage.nodes.publish(replace(pipeline, budget_usd=budget, **changes))
+    stage.nodes.edits.publish(replace(pipeline, budget_usd=budget, **changes))
 
 
 def test_a_budget_that_has_room_lets_a_request_pass_to_the_last_cent(stage: Stage) -> None:
@@ -219,7 +219,7 @@ def test_what_is_promised_and_what_nobody_knows_counts_against_the_budget(stage:
     write(stage.nodes, [*stage.graph, other], stage.assets)
     pipeline = stage.nodes.pipeline("lesson")
     assert pipeline is not None
-    stage.nodes.publish(replace(pipeline, budget_usd=1.5 * PRICE))
+    stage.nodes.edits.publish(replace(pipeline, budget_usd=1.5 * PRICE))
     with pytest.raises(BudgetExceeded, match=re.escape("$0.0012 of the pipeline's budget of $0.0036 is left")):
         stage.buyer().submit(stage.claim("p9", "other"))
     assert len(stage.provider.sent) == 1
@@ -232,7 +232,7 @@ def test_a_higher_budget_lets_the_same_node_go_on(stage: Stage) -> None:
     stage.nodes.fail(stage.claim_of_voice(), "No room.", "BudgetExceeded")
     pipeline = stage.nodes.pipeline("lesson")
     assert pipeline is not None
-    stage.nodes.publish(replace(pipeline, budget_usd=1.0))
+    stage.nodes.edits.publish(replace(pipeline, budget_usd=1.0))
     Asking(stage.nodes, stage.takes, None, "").retry("lesson", "voice", asked="run")
     stage.provider.answers = [Submission("job-1")]
     assert stage.buyer().submit(stage.claim("p2")).status == "waiting"
@@ -244,7 +244,7 @@ def test_a_budget_that_changes_between_reading_and_writing_counts_as_it_is_then(
     assert pipeline is not None
     lowered = replace(pipeline, budget_usd=0.001)
     claim = stage.claim()
-    buyer = stage.buyer(new_id=lambda: (stage.nodes.publish(lowered), "a1")[1])
+    buyer = stage.buyer(new_id=lambda: (stage.nodes.edits.publish(lowered), "a1")[1])
     assert buyer.submit(claim).status == "waiting"
     assert stage.provider.sent == []
 
@@ -260,8 +260,8 @@ def test_two_at_once_never_spend_the_same_money(stage: Stage) -> None:
     """Both read a budget with room for one."""
     limited(stage, 1.5 * PRICE)
     other = replace(voice("other"), config={"provider": "obedient", "speed": 2.0})
-    stage.nodes.save_structure(other)
-    stage.nodes.reset("lesson", "other")
+    stage.nodes.edits.save_structure(other)
+    stage.nodes.edits.reset("lesson", "other")
     first, second = stage.claim(), stage.claim("p2", "other")
     stage.provider.answers = [Submission("job-1"), Submission("job-2")]
 
@@ -302,7 +302,7 @@ def test_nothing_is_sent_where_the_consent_is_withdrawn_between_reading_and_writ
     pipeline = stage.nodes.pipeline("lesson")
     assert pipeline is not None
     claim = stage.claim()
-    buyer = stage.buyer(new_id=lambda: (stage.nodes.publish(replace(pipeline, live=())), "a1")[1])
+    buyer = stage.buyer(new_id=lambda: (stage.nodes.edits.publish(replace(pipeline, live=())), "a1")[1])
     assert buyer.submit(claim).status == "waiting"
     assert stage.provider.sent == []
 

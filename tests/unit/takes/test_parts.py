@@ -169,7 +169,7 @@ def test_the_next_part_follows_at_once_and_a_retry_of_the_first_does_not(stage: 
     claim = under_way(stage, 0)
     stage.provider.progress = [READY]
     assert stage.buyer().check(claim) == Step("resubmit", 1, 180)
-    stage.nodes.reset("lesson", "voice")
+    stage.nodes.edits.reset("lesson", "voice")
     script(stage, "new", "words")
     assert stage.buyer().check(stage.claim("p2")) == Step("resubmit", 10, 120)
 
@@ -217,7 +217,7 @@ def test_going_back_buys_nothing_and_gives_the_same_output(stage: Stage) -> None
     stage.provider.progress = [READY] * 3
     drive(stage, stage.claim())
     first = stage.voice().output
-    stage.nodes.reset("lesson", "voice")
+    stage.nodes.edits.reset("lesson", "voice")
     stage.provider.sent.clear()
     assert stage.buyer().submit(stage.claim("p2")).status == "completed"
     assert stage.provider.sent == []
@@ -257,7 +257,7 @@ def test_a_part_that_is_gone_from_the_bucket_is_not_bought_again(stage: Stage) -
     assert second
     assert second.made
     stage.storage.client.delete_object(Bucket=stage.bucket, Key=second.made.s3_key)
-    stage.nodes.reset("lesson", "voice")
+    stage.nodes.edits.reset("lesson", "voice")
     with pytest.raises(MediaError, match=f"no longer lies at s3://{stage.bucket}/{second.made.s3_key}"):
         stage.buyer().submit(stage.claim("p2"))
     assert len(stage.provider.sent) == 3
@@ -452,10 +452,10 @@ def lost_elsewhere(stage: Stage, line: str, take_id: str) -> None:
     key = f"{line}.txt"
     stage.storage.put_bytes(line.encode(), stage.bucket, key, "text/plain")
     for entry in elsewhere:
-        stage.nodes.save_structure(entry)
-        stage.nodes.reset("other", entry.id)
-    stage.nodes.provide_asset("other", "script", text_output(line, stage.bucket, key))
-    stage.nodes.publish(replace(pipeline(elsewhere, stage.bucket), id="other"))
+        stage.nodes.edits.save_structure(entry)
+        stage.nodes.edits.reset("other", entry.id)
+    stage.nodes.edits.provide_asset("other", "script", text_output(line, stage.bucket, key))
+    stage.nodes.edits.publish(replace(pipeline(elsewhere, stage.bucket), id="other"))
     found = stage.nodes.pipeline("other")
     assert found
     claim = stage.nodes.claim(found, "voice", "p9")

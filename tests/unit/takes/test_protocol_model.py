@@ -298,7 +298,7 @@ class Protocol(RuleBasedStateMachine):
         def once() -> None:
             self._calm()
             if kind == "edit":
-                self.nodes.reset(claim.pipeline_id, claim.node_id)
+                self.nodes.edits.reset(claim.pipeline_id, claim.node_id)
             elif kind == "takeover":
                 self.takeover(claim.node_id)
             elif kind == "rival":  # a second execution of the same node, while the first one talks to the provider
@@ -508,8 +508,8 @@ class Protocol(RuleBasedStateMachine):
 
     def edit(self, name: str, version: int) -> None:
         """`a` and `b` of one version want the same result; going back to an earlier version is an edit, too."""
-        self.nodes.reset(pipeline_of(name), name)
-        self.nodes.save_structure(self._voice(name, version))
+        self.nodes.edits.reset(pipeline_of(name), name)
+        self.nodes.edits.save_structure(self._voice(name, version))
 
     def deploy(self) -> None:
         """Another version of the adapter, or the one before again."""

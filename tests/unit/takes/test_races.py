@@ -110,7 +110,7 @@ def test_a_verdict_about_an_attempt_that_is_over_does_not_end_the_node(stage: St
             raise verdict
         return verdict  # type: ignore[no-any-return]
 
-    stage.nodes.save_structure(voice("other"))
+    stage.nodes.edits.save_structure(voice("other"))
     stage.provider.check = meanwhile  # type: ignore[method-assign]
     assert stage.buyer().check(claim).status == "waiting"
     assert stage.take().current.external_id == "job-2"
@@ -314,7 +314,7 @@ def test_a_result_that_is_gone_from_the_bucket_is_told_and_not_called_completed(
     stage.buyer().check(claim)
     result = stage.take().made
     assert result is not None
-    stage.nodes.reset("lesson", "voice")
+    stage.nodes.edits.reset("lesson", "voice")
     stage.storage.client.delete_object(Bucket=result.bucket, Key=result.s3_key)
     with pytest.raises(MediaError, match=r"no longer lies at s3://.*; restore it, or change the node's config"):
         stage.buyer().submit(stage.claim("p2"))
@@ -355,7 +355,7 @@ def test_an_attempts_files_lie_where_it_was_sent_from(stage: Stage) -> None:
     stage.buyer().submit(claim)
     found = stage.nodes.pipeline("lesson")
     assert found is not None
-    stage.nodes.publish(replace(found, bucket="elsewhere"))
+    stage.nodes.edits.publish(replace(found, bucket="elsewhere"))
     stage.now += LIFE + 61
     looked: list[Attempt] = []
     stage.provider.find = lambda attempt, bound: looked.append(attempt) or Unknown("nothing")  # type: ignore[func-returns-value, method-assign]

@@ -17,8 +17,10 @@ from video_production.storage import Storage
 
 def publish(deployed: Deployed, name: str, *, outcome: str | None = None, at: float = 0.0) -> None:
     """A pipeline of one node that has ended, or has not."""
-    deployed.nodes.save_structure(Node(name, "film", "Film", "merge-videos"))
-    deployed.nodes.publish(Pipeline(name, f"About {name}", 0, Desired.RUN, ("film",), "film", deployed.bucket, ""))
+    deployed.nodes.edits.save_structure(Node(name, "film", "Film", "merge-videos"))
+    deployed.nodes.edits.publish(
+        Pipeline(name, f"About {name}", 0, Desired.RUN, ("film",), "film", deployed.bucket, "")
+    )
     pipeline = deployed.nodes.pipeline(name)
     assert pipeline is not None
     if outcome:
@@ -52,7 +54,7 @@ def test_a_long_list_is_read_page_by_page_and_cut_with_a_word(shell: Shell, depl
     title = "x" * 390_000  # DynamoDB gives a megabyte at a time
     for number in range(4):
         publish(deployed, f"p{number}", outcome="completed", at=1_790_000_000 + number)
-        deployed.nodes.save_structure(Node(f"p{number}", "film", title, "merge-videos"))
+        deployed.nodes.edits.save_structure(Node(f"p{number}", "film", title, "merge-videos"))
     code, out, _ = shell.run("list", "--limit", "3", *ENVIRONMENT)
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()[1:4]] == ["p3", "p2", "p1"]
