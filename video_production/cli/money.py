@@ -54,7 +54,7 @@ def plan(
     if as_json:
         click.echo(json.dumps(plan_object(made), ensure_ascii=False, indent=2))
         return
-    options = "" if budget is None else f" --budget {budget:.12g}"
+    options = "" if budget is None else f" --budget {f'{budget:.12f}'.rstrip('0').rstrip('.')}"
     for line in plan_lines(made, str(document), options + (" --fresh" if fresh else "")):
         click.echo(line)
 

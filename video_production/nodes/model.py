@@ -99,7 +99,7 @@ class Node:
 
     `inputs` maps a slot to the ordered ids of the nodes plugged into it. `config` has the document's camelCase keys.
     `asset` is `{type, source | content, sha256}` for asset nodes. `users` are the ids of the nodes that take it as an
-    input; None in what an older version has published. `process_uuid` is the fence: minted when the node is
+    input (see `Pipeline.linked`). `process_uuid` is the fence: minted when the node is
     claimed; a writer without the current one changes nothing. `asked_at` is when a person last asked for this node,
     `asked` how: "run" (the pipeline) or "retry" (this node, by name). `because` says, for people, what the last edit
     changed that concerns it. `announced` is the `ended` that was published last. `begun` are the takes that it showed
@@ -113,7 +113,7 @@ class Node:
     inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     asset: Mapping[str, Any] | None = None
-    users: tuple[str, ...] | None = None
+    users: tuple[str, ...] = ()
 
     status: NodeStatus = NodeStatus.PENDING
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -164,7 +164,8 @@ class Pipeline:
     `editing` is true from the begin of an edit until it is published: what is read is neither old nor new.
     `announced` is the `ended` that was published last; `watcher` the name of the execution that watches it.
     `budget_usd` is the most that all its purchases together may cost, in US dollars (None: no limit). `live` names the
-    providers that are to be the real ones; None where the environment alone decides.
+    providers that are to be the real ones; None where the environment alone decides. `linked`: its nodes know their
+    `users`; false where a version that does not write them has published last.
     """
 
     id: str
@@ -182,6 +183,7 @@ class Pipeline:
     watcher: str = ""
     budget_usd: float | None = None
     live: tuple[str, ...] | None = None
+    linked: bool = False
 
     @property
     def ended(self) -> str | None:

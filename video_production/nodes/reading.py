@@ -37,7 +37,7 @@ def read_node(item: Mapping[str, Any]) -> Node:
         inputs={slot: tuple(ids) for slot, ids in item.get("inputs", {}).items()},
         config=item.get("config", {}),
         asset=item.get("asset") or None,
-        users=tuple(item["users"]) if "users" in item else None,
+        users=tuple(item.get("users", ())),
         status=NodeStatus(item.get("status", NodeStatus.PENDING)),
         metadata=item.get("metadata", {}),
         output=Output.from_dict(item["output"]) if item.get("output") else None,
@@ -73,6 +73,7 @@ def read_pipeline(item: Mapping[str, Any]) -> Pipeline:
         watcher=item.get("watcher", ""),
         budget_usd=float(item["budget_usd"]) if item.get("budget_usd") is not None else None,
         live=tuple(item["live"]) if item.get("live") is not None else None,
+        linked="linked" in item and item["linked"] == item.get("published"),
         outcome=Outcome(
             status=outcome["status"],
             revision=int(outcome["revision"]),

@@ -21,6 +21,8 @@ from video_production.tables import Check, ConditionFailed, Delete, Put, Table, 
 
 __all__ = ["ACTIVE_PIPELINE", "PIPELINE_ITEM", "Claim", "NodeTable", "read_items"]
 
+_WORTH_CHOOSING = 4
+"""Items that are asked for one by one cost a read unit each; in a query some four of them share one."""
 _OWNED = "{process_uuid} = :mine AND {status} = :in_progress"
 
 
@@ -41,18 +43,21 @@ class NodeTable:
         return read_items(self.table.query("pipeline_id", pipeline_id))
 
     def around(self, pipeline_id: str, node_id: str) -> tuple[Pipeline | None, dict[str, Node]]:
-        """The pipeline, a node, those that take it as an input, and all inputs of those, read consistently.
-
-        No nodes where it is not known who takes it: there is none, or an older version published it.
+        """The pipeline, a node, those that take it as an input, and all inputs of those, read consistently; no node is
+        older than the pipeline. The whole where that is not much more, no nodes where it is not known who takes it.
         """
         pipeline, nodes = self._some(pipeline_id, [PIPELINE_ITEM, node_id])
-        node = nodes.get(node_id)
-        if node is None or node.users is None:
+        if pipeline is None or node_id not in nodes or not pipeline.linked:
             return pipeline, {}
-        nodes |= self._some(pipeline_id, node.users)[1]
-        inputs = {input_id for user in node.users if user in nodes for input_id in nodes[user].input_ids}
-        nodes |= self._some(pipeline_id, inputs - nodes.keys())[1]
-        return pipeline, nodes
+        few = len(pipeline.node_ids) // _WORTH_CHOOSING
+        users = nodes[node_id].users
+        if 1 + len(users) > few:
+            return self.load(pipeline_id)
+        nodes = self._some(pipeline_id, [node_id, *users])[1]
+        inputs = {each for user in nodes.values() if user.id != node_id for each in user.input_ids} - nodes.keys()
+        if len(nodes) + len(inputs) > few:
+            return self.load(pipeline_id)
+        return pipeline, nodes | self._some(pipeline_id, inputs)[1]
 
     def _some(self, pipeline_id: str, ids: Iterable[str]) -> tuple[Pipeline | None, dict[str, Node]]:
         return read_items(self.table.get_many({"pipeline_id": pipeline_id, "id": each} for each in ids))

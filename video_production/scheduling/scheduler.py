@@ -115,16 +115,15 @@ class Scheduler:
         return pipeline.outcome.status if pipeline.outcome else None
 
     def _go_on_from(self, pipeline_id: str, node_id: str) -> bool:
-        """Do what the end of one node asks for: start what waited for it, announce it. False, with part of that done,
-        where the whole pipeline has to be looked at.
-
-        A pipeline may have hundreds of nodes, and every end has a call of its own: what they read grows with the
-        number of connections, not with its square.
+        """Do what the end of one node asks for, by what is around it: a pipeline may have hundreds of nodes, and every
+        end has a call of its own. False, with part of that done, where the whole pipeline has to be looked at.
         """
         pipeline, nodes = self.nodes.around(pipeline_id, node_id)
         node = nodes.get(node_id)
         if pipeline is None or node is None or not node.ended or pipeline.outcome or pipeline.desired != Desired.RUN:
             return False
+        if self.dispatcher.limited(node) and not node.slot:
+            return False  # an earlier try of this call gave its slot back, and may have died before it served anybody
         self._give_back([node])
         ready = [user for user in nodes.values() if node_id in user.input_ids and _is_ready(user, nodes)]
         self._start_ready(pipeline, ready)

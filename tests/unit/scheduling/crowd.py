@@ -123,7 +123,7 @@ class Crowd:
         claim = self.claim(name, node_id)
         self.nodes.complete(claim, SPEECH)
         self.machines.close(claim.process_uuid)
-        self.advance(name)
+        self.scheduler.advance(name, node_id)
 
     def running(self) -> list[str]:
         return sorted(event["pipeline_id"] for event in self.machines.running.values() if "node_id" in event)

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.nodes.test_node_table import LostAnswers
-from tests.unit.scheduling.crowd import PROVIDER, Crowd, head
-from video_production.nodes.model import Desired, NodeStatus
+from tests.unit.scheduling.crowd import PROVIDER, SPEECH, Crowd, head
+from video_production.errors import TransientError
+from video_production.nodes.model import Desired, Node, NodeStatus
 from video_production.nodes.slots import JobSlot, free_slots, held_slots
 from video_production.nodes.table import Claim, NodeTable
 from video_production.nodes.tickets import draw_tickets
@@ -42,6 +43,27 @@ def test_whoever_ends_starts_the_head_of_the_queue_whosever_it_is(crowd: Crowd) 
     crowd.finish("d")
     assert (crowd.running(), crowd.held(), crowd.waiting()) == ([], [], [])
     assert {crowd.nodes.pipeline(name).outcome.status for name in "abcd"} == {"completed"}  # type: ignore[union-attr]
+
+
+def test_a_call_that_died_after_it_freed_a_slot_serves_the_queue_when_it_is_repeated(crowd: Crowd) -> None:
+    heads = [head("a", f"v{number}") for number in range(40)]
+    crowd.publish("a", [*heads, Node("a", "film", "Film", "merge-videos", {"segments": ("v0", "v1")})])
+    crowd.advance("a")
+    claim = crowd.claim("a", "v0")
+    crowd.nodes.complete(claim, SPEECH)
+    crowd.machines.close(claim.process_uuid)
+    serve = crowd.scheduler.dispatcher.serve
+
+    def dies(provider: str) -> None:
+        crowd.scheduler.dispatcher.serve = serve  # type: ignore[method-assign]
+        raise TransientError(f"The queue of {provider} could not be read.")
+
+    crowd.scheduler.dispatcher.serve = dies  # type: ignore[method-assign]
+    with pytest.raises(TransientError):
+        crowd.scheduler.advance("a", "v0")
+    assert len(crowd.held()) == 1
+    crowd.scheduler.advance("a", "v0")
+    assert len(crowd.held()) == len(crowd.running()) == 2
 
 
 def test_nobody_draws_a_ticket_while_slots_are_free(crowd: Crowd) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -192,24 +193,47 @@ class Looks:
         world.nodes.load = noted  # type: ignore[method-assign]
 
 
+BIG = [*GRAPH, *(node(f"f{number:02}", inputs=["c"]) for number in range(20))]
+"""So many nodes that what is around one of them is worth choosing."""
+
+
+@pytest.fixture
+def big(world: World) -> World:
+    write(world.nodes, BIG, {"s": text_output()})
+    world.advance()
+    return world
+
+
 def ends(world: World, node_id: str) -> str | None:
     """The node machine's last call."""
     return world.scheduler.take({"pipeline_id": "lesson", "node_id": node_id})
 
 
-def test_the_end_of_a_node_starts_what_waited_for_it_without_reading_the_whole_pipeline(world: World) -> None:
-    world.advance()
-    looks = Looks(world)
-    world.complete("a")
-    assert ends(world, "a") is None  # b, which c takes too, is under way
-    assert world.machines.nodes() == ["b"]
-    world.complete("b")
-    assert ends(world, "b") is None
-    assert world.machines.nodes() == ["c"]
+def test_the_end_of_a_node_starts_what_waited_for_it_without_reading_the_whole_pipeline(big: World) -> None:
+    looks = Looks(big)
+    big.complete("a")
+    assert ends(big, "a") is None  # b, which c takes too, is under way
+    assert big.machines.nodes() == ["b"]
+    big.complete("b")
+    assert ends(big, "b") is None
+    assert big.machines.nodes() == ["c"]
     assert looks.whole == 0
-    world.complete("c")
-    assert ends(world, "c") == "completed"
+    big.complete("c")
+    assert ends(big, "c") is None  # taken by nearly all
     assert looks.whole == 1
+    for number in range(20):
+        big.complete(f"f{number:02}")
+    assert ends(big, "f00") == "completed"
+
+
+def test_the_last_of_many_inputs_starts_what_takes_them_all(world: World) -> None:
+    many = [node(f"n{number:02}", inputs=["s"]) for number in range(30)]
+    write(world.nodes, [node("s", "asset"), *many, node("film", inputs=[n.id for n in many])], {"s": text_output()})
+    world.advance()
+    for each in many:
+        world.complete(each.id)
+        assert ends(world, each.id) is None
+    assert world.machines.nodes() == ["a", "b", "film"]
 
 
 def test_when_two_end_together_either_call_may_start_what_takes_both(world: World) -> None:
@@ -244,42 +268,59 @@ def test_a_failure_that_blocks_everything_left_ends_the_pipeline(world: World, l
     assert ends(world, last) == "failed"
 
 
-def test_a_failure_is_written_and_what_is_around_it_looked_at_in_one_call(world: World) -> None:
-    world.advance()
-    claim = world.claim_of("a")
+def test_a_failure_is_written_and_what_is_around_it_looked_at_in_one_call(big: World) -> None:
+    claim = big.claim_of("a")
     failure = {"Error": "MediaError", "Cause": '{"errorType": "MediaError", "errorMessage": "Broken."}'}
-    looks = Looks(world)
+    looks = Looks(big)
     told = {"pipeline_id": "lesson", "node_id": "a", "process_uuid": claim.process_uuid, "failure": failure}
-    assert world.scheduler.take(told) is None
+    assert big.scheduler.take(told) is None
     assert looks.whole == 0
-    assert world.status()["a"] == "failed"
+    assert big.status()["a"] == "failed"
 
 
-def test_a_pipeline_that_an_older_version_published_is_read_whole(world: World) -> None:
-    world.advance()
-    for node_id in ("a", "b", "c"):
-        world.nodes.table.write(
-            Update(table=world.nodes.name, key={"pipeline_id": "lesson", "id": node_id}, remove=["users"])
-        )
-    looks = Looks(world)
-    for number, node_id in enumerate(("a", "b", "c"), start=1):
-        world.complete(node_id)
-        assert ends(world, node_id) == ("completed" if number == 3 else None)
+@pytest.mark.parametrize("changes", [{"remove": ["linked"]}, {"set": {"published": "by an older version"}}])
+def test_a_pipeline_that_an_older_version_published_last_is_read_whole(big: World, changes: dict[str, Any]) -> None:
+    """It wrote no users, or not the right ones any more."""
+    key = {"pipeline_id": "lesson", "id": "#pipeline"}
+    big.nodes.table.write(Update(table=big.nodes.name, key=key, **changes))
+    looks = Looks(big)
+    for number, node_id in enumerate(("a", "b"), start=1):
+        big.complete(node_id)
+        assert ends(big, node_id) is None
         assert looks.whole == number
+    assert big.machines.nodes() == ["c"]
+
+
+def test_an_edit_while_a_call_reads_starts_nothing_on_what_was_before(big: World) -> None:
+    """BatchGetItem promises no order: here it gives the node first, and the pipeline after a whole edit."""
+    graph = [*BIG, node("next", inputs=["a"])]
+    write(big.nodes, graph, {"s": text_output()})
+    big.advance()
+    big.complete("a")
+    some = big.nodes._some
+
+    def torn(pipeline_id: str, ids: Iterable[str]) -> Any:
+        before = some(pipeline_id, ids)
+        big.nodes._some = some  # type: ignore[method-assign]
+        write(big.nodes, graph, {"s": text_output()})
+        return some(pipeline_id, ["#pipeline"])[0], before[1]
+
+    big.nodes._some = torn  # type: ignore[method-assign]
+    ends(big, "a")
+    assert big.status()["next"] == "pending"
 
 
 @pytest.mark.parametrize("moved_on", ["asked for again", "cancelled", "removed"])
-def test_the_call_of_an_execution_that_was_overtaken_looks_at_everything(world: World, moved_on: str) -> None:
-    world.advance()
+def test_the_call_of_an_execution_that_was_overtaken_looks_at_everything(big: World, moved_on: str) -> None:
+    world = big
     world.scheduler.fail(world.claim_of("a"), Failure("MediaError", "Broken."))
     if moved_on == "asked for again":
         world.nodes.retry("lesson", "a", "retry")
     elif moved_on == "cancelled":
         world.nodes.set_desired("lesson", Desired.CANCELLED)
     else:
-        write(world.nodes, [node("s", "asset"), node("b", inputs=["s"])], {"s": text_output()})
-        world.nodes.edits.remove("lesson", "a")
-        world.nodes.edits.remove("lesson", "c")
+        for node_id in ("a", "c"):
+            world.nodes.edits.remove("lesson", node_id)
     looks = Looks(world)
     assert ends(world, "a") is None
     assert looks.whole == 1

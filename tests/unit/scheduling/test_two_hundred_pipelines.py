@@ -99,7 +99,8 @@ def test_schedulers_that_run_at_once_share_the_slots(seed: int) -> None:
             try:
                 if node.status == NodeStatus.IN_PROGRESS and node.process_uuid and chance.random() < 0.5:
                     crowd.nodes.complete(Claim(name, "head", node.process_uuid), SPEECH)
-                scheduler.take({"provider": PROVIDER} if chance.random() < 0.1 else {"pipeline_id": name})
+                ended = {"node_id": "head"} if chance.random() < 0.5 else {}
+                scheduler.take({"provider": PROVIDER} if chance.random() < 0.1 else {"pipeline_id": name, **ended})
             except (Superseded, TransientError):
                 continue
             held.append(len(crowd.held()))
