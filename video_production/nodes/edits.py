@@ -10,19 +10,14 @@ from collections.abc import Callable, Sequence
 
 from video_production.errors import RequestError
 from video_production.nodes.model import Desired, Node, NodeStatus, Output, Pipeline
-from video_production.nodes.reading import PIPELINE_ITEM
+from video_production.nodes.reading import pipeline_key
 from video_production.tables import Check, ConditionFailed, Delete, Table, Update, transact
 
-__all__ = ["ACTIVE_PIPELINE", "Edits", "pipeline_key"]
+__all__ = ["ACTIVE_PIPELINE", "Edits"]
 
 ACTIVE_PIPELINE = "pipeline"
 """The value of `active` on the item of a pipeline that is under way: somebody asked for something, and its outcome is
 not written or not announced yet."""
-
-
-def pipeline_key(pipeline_id: str) -> dict[str, str]:
-    """The key of the `#pipeline` item."""
-    return {"pipeline_id": pipeline_id, "id": PIPELINE_ITEM}
 
 
 class Edits:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from video_production.nodes.model import Node, Pipeline
-from video_production.nodes.table import PIPELINE_ITEM, NodeTable
+from video_production.nodes.reading import pipeline_key
+from video_production.nodes.table import NodeTable
 from video_production.tables import ConditionFailed, Update
 
 __all__ = ["mark_announced", "mark_over", "unannounced", "watch"]
@@ -46,7 +47,7 @@ def mark_over(nodes: NodeTable, pipeline: Pipeline) -> bool:
         nodes,
         Update(
             table=nodes.name,
-            key={"pipeline_id": pipeline.id, "id": PIPELINE_ITEM},
+            key=pipeline_key(pipeline.id),
             set={"announced": pipeline.ended},
             remove=["active"],
             condition="{run} = :run AND attribute_exists({outcome}) AND attribute_not_exists({edit}) AND " + _NOT_YET,
@@ -61,7 +62,7 @@ def watch(nodes: NodeTable, pipeline_id: str, execution: str) -> bool:
         nodes,
         Update(
             table=nodes.name,
-            key={"pipeline_id": pipeline_id, "id": PIPELINE_ITEM},
+            key=pipeline_key(pipeline_id),
             set={"watcher": execution},
             condition="attribute_exists({id}) AND (attribute_not_exists({watcher}) OR {watcher} <> :execution)",
             values={"execution": execution},

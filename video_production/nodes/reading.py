@@ -7,9 +7,14 @@ from typing import Any
 
 from video_production.nodes.model import Desired, Node, NodeStatus, Outcome, Output, Pipeline
 
-__all__ = ["PIPELINE_ITEM", "read_items", "read_node", "read_pipeline"]
+__all__ = ["PIPELINE_ITEM", "pipeline_key", "read_items", "read_node", "read_pipeline"]
 
 PIPELINE_ITEM = "#pipeline"
+
+
+def pipeline_key(pipeline_id: str) -> dict[str, str]:
+    """The key of the `#pipeline` item."""
+    return {"pipeline_id": pipeline_id, "id": PIPELINE_ITEM}
 
 
 def read_items(items: Iterable[Mapping[str, Any]]) -> tuple[Pipeline | None, dict[str, Node]]:

@@ -12,9 +12,9 @@ from typing import Any
 
 from video_production.errors import NotFound, RequestError, Superseded
 from video_production.nodes.claims import Claim
-from video_production.nodes.edits import ACTIVE_PIPELINE, Edits, pipeline_key
+from video_production.nodes.edits import ACTIVE_PIPELINE, Edits
 from video_production.nodes.model import Desired, Node, NodeStatus, Outcome, Output, Pipeline
-from video_production.nodes.reading import PIPELINE_ITEM, read_items, read_node, read_pipeline
+from video_production.nodes.reading import PIPELINE_ITEM, pipeline_key, read_items, read_node, read_pipeline
 from video_production.nodes.slots import JobSlot, hand_over_slot, lost_slot, take_slot
 from video_production.nodes.tickets import Ticket, queue_partition, read_queue
 from video_production.tables import Check, ConditionFailed, Delete, Put, Table, Update, transact

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from video_production.nodes.model import Desired, Node, NodeStatus, Pipeline
-from video_production.nodes.reading import PIPELINE_ITEM, read_node, read_pipeline
+from video_production.nodes.reading import PIPELINE_ITEM, pipeline_key, read_node, read_pipeline
 from video_production.tables import Check, ConditionFailed, Delete, Put, Table, Update, transact
 
 __all__ = [
@@ -87,7 +87,7 @@ def _draw(table: Table, provider: str, pipeline: Pipeline, nodes: Sequence[str],
     """One transaction; the nodes with which to repeat it, because others stood in their way."""
     still = Check(
         table=table.name,
-        key={"pipeline_id": pipeline.id, "id": PIPELINE_ITEM},
+        key=pipeline_key(pipeline.id),
         condition="{revision} = :revision AND {desired} = :run",
         values={"revision": pipeline.revision, "run": Desired.RUN},
     )

@@ -14,8 +14,9 @@ from typing import Any
 from video_production.errors import RequestError, TransientError
 from video_production.metrics import Report, unreported
 from video_production.nodes.model import Desired, NodeStatus
+from video_production.nodes.reading import pipeline_key
 from video_production.nodes.slots import use_slot
-from video_production.nodes.table import PIPELINE_ITEM, Claim
+from video_production.nodes.table import Claim
 from video_production.providers.made import Made, Price
 from video_production.tables import Check, ConditionFailed, Put, Update, transact
 from video_production.takes.books import TAKE, TakeReader, binding_key, follower_item, take_key
@@ -131,7 +132,7 @@ class TakeTable(TakeReader):
         )
         wanted = Check(
             table=self.nodes_table,
-            key={"pipeline_id": claim.pipeline_id, "id": PIPELINE_ITEM},
+            key=pipeline_key(claim.pipeline_id),
             condition=f"{{desired}} = :run{_as_read('budget_usd', budget)}{_agreed(live)}",
             values={
                 "run": Desired.RUN,
